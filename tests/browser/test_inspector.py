@@ -318,7 +318,7 @@ def test_it_asks_for_the_token_and_lets_the_holder_in(chromium: Browser, tmp_pat
     with turnlog_part.running("--auth-token", "an auth token") as server:
         page = chromium.new_page()
         page.goto(f"{server.url}/inspect")
-        page.get_by_label("This server asks for a token.").fill("an auth token")
+        page.get_by_label("This server requires a token.").fill("an auth token")
         page.get_by_role("button", name="Open").click()
         page.get_by_role("heading", name="Inspector").wait_for()
         page.locator("#search").wait_for()
@@ -442,7 +442,7 @@ def test_another_message_is_tried_with_the_bot_and_kept(server: Server, chromium
     page.keyboard.press("e")
     assert page.get_by_label("The message of this turn").input_value() == "two"
     page.get_by_label("The message of this turn").fill("for six")
-    page.get_by_role("button", name="Go on with the bot").click()
+    page.get_by_role("button", name="Continue with the bot").click()
     page.locator("#tried .side.now mark", has_text="6").first.wait_for()
     assert "2" in page.locator("#tried .side:not(.now) mark").all_inner_texts()
     page.get_by_role("button", name="Keep as a trial fork").click()
@@ -488,7 +488,7 @@ def test_differences_of_a_run_are_gone_through_side_by_side(
         page.locator(".side.now", has_text="now, accepted as right").wait_for()
         page.get_by_role("button", name="Close").click()
         assert page.get_by_role("button", name="Accept as right").count() == 0
-        page.get_by_role("button", name="Shorten, make a test").click()
+        page.get_by_role("button", name="Minimise and make a test").click()
         page.locator("#found", has_text="This test expects the recorded answer").wait_for()
         page.get_by_role("button", name="Close").click()
         page.set_viewport_size({"width": 360, "height": 740})
@@ -517,7 +517,7 @@ def test_two_moments_and_a_fork_and_its_origin_are_side_by_side(
     assert "5 events before this are the same" in text
     assert "no, four" in text
     assert "no, three" in text
-    page.get_by_label("Beside").fill("forked")
+    page.get_by_label("Compare with").fill("forked")
     page.get_by_label("after event").fill("3")
     page.get_by_role("button", name="Compare").click()
     page.locator("#compared", has_text="people has no value").wait_for()
@@ -525,7 +525,7 @@ def test_two_moments_and_a_fork_and_its_origin_are_side_by_side(
     page.get_by_label("after event").blur()
     page.keyboard.press("ArrowLeft")
     page.locator("#compared", has_text="forked, event 8").wait_for()
-    page.get_by_label("Beside").fill("nobody")
+    page.get_by_label("Compare with").fill("nobody")
     page.get_by_role("button", name="Compare").click()
     page.locator("#compared .failed", has_text="nobody").wait_for()
 
@@ -546,7 +546,7 @@ def test_failures_and_texts_are_found_by_keys_and_why_is_a_key_away(
     page.keyboard.press("x")
     page.locator("#moment", has_text="event 5 of").wait_for()
     page.keyboard.press("x")
-    page.locator("#told", has_text="Nothing fails after event 5").wait_for()
+    page.locator("#notice", has_text="No failure after event 5").wait_for()
     page.keyboard.press("s")
     page.keyboard.type("PERI")
     page.keyboard.press("Enter")

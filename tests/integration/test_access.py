@@ -69,13 +69,13 @@ def test_who_read_what_is_shown_and_the_question_is_recorded_too(folder: Path):
 def test_it_is_said_where_it_cannot_be_recorded(folder: Path):
     refused = in_process_of_its_own(obeying(folder), "log")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "this log keeps who reads it, so reading needs write access: " in refused.stderr
+    assert "this log records its readers, so reading needs write access: " in refused.stderr
     folder.chmod(0o755)
 
 
 def test_it_ends_when_it_is_switched_off(folder: Path):
     asked("show", "alice")
-    assert asked("access", "--record", "off").out == "reading is recorded: off\n"
+    assert asked("access", "--record", "off").out == "recording of readers: off\n"
     asked("show", "alice")
     assert len(read(folder)) == 1
 

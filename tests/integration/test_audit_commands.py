@@ -70,7 +70,7 @@ def tamper(db: str) -> None:
 
 def test_verify_reports_what_it_checked_and_what_is_wrong(db, capsysbinary):
     status, out, err = run(capsysbinary, "verify", "--db", db, "--json")
-    assert (status, err) == (0, "not anchored: no head was given\n")
+    assert (status, err) == (0, "not anchored: pass --head to compare with a signed head\n")
     assert json.loads(out) == {"ok": True, "conversations": 2, "events": 12, "faults": []}
     tamper(db)
     status, out, _ = run(capsysbinary, "verify", "--db", db, "--json")

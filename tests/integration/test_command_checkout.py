@@ -33,7 +33,7 @@ def test_it_begins_a_branch_and_goes_back_to_the_one_before(db: str) -> None:
 
 def test_without_a_branch_what_came_after_is_taken_back(db: str) -> None:
     assert run("checkout", "c", "--at-event", "1", "--db", db).out == (
-        "c goes on from event 1: branch main, turn 1\n"
+        "c continues from event 1: branch main, turn 1\n"
     )
     lines = run("log", "c", "--db", db, "--json").lines
     assert [line.get("taken_back") for line in lines] == [None, 5, 5, 5, None]
@@ -43,8 +43,8 @@ def test_without_a_branch_what_came_after_is_taken_back(db: str) -> None:
     ("asked", "why"),
     [
         (["nobody", "x"], "does not exist"),
-        (["c"], "give BRANCH, --at-turn or --at-event"),
-        (["c", "x", "--at-turn", "1", "--at-event", "1"], "give one of"),
+        (["c"], "pass BRANCH, --at-turn or --at-event"),
+        (["c", "x", "--at-turn", "1", "--at-event", "1"], "pass only one of"),
         (["c", "x", "--at-turn", "9"], "turn 9 does not exist"),
         (["c", "x", "--at-event", "99"], "event 99 does not exist"),
         (["c", "--at-event", "-1"], "event -1 does not exist"),

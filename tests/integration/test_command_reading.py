@@ -128,7 +128,7 @@ def test_why_says_what_led_to_a_slot_an_action_and_a_message(talk: str) -> None:
     [
         ([], "SLOT or --event"),
         (["people", "--event", "1"], "SLOT or --event"),
-        (["--event", "1", "--at-turn", "1"], "--at-turn with a SLOT"),
+        (["--event", "1", "--at-turn", "1"], "--at-turn is only for SLOT"),
         (["--event", "0"], "event 0 does not exist"),
         (["--event", "99"], "event 99 does not exist"),
     ],

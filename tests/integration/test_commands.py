@@ -271,7 +271,7 @@ def test_append_reads_stdin_and_says_where_the_conversation_stands(
     ("given", "named"),
     [
         ("", "is empty"),
-        ("[]", "contains no event"),
+        ("[]", "contains no events"),
         ('{"type": "UserUttered",\n "text": "a",,}', "events.json:2"),
         ("{broken", "events.json:1"),
         ('{"type": "SlotSet", "name": "x"}\n{"type": "Nonsense"}', "events.json:2: type"),
@@ -366,7 +366,7 @@ def test_a_database_that_is_not_ours_is_one_line_and_left_alone(tmp_path: Path, 
         ("mysql://here", "is not a database URL"),
         ("sqlite:///x.db?timeout=soon", "timeout=soon"),
         ("sqlite:///x.db?synchronous=perhaps", "synchronous=PERHAPS"),
-        ("memory:", "name a database that stays"),
+        ("memory:", "name a persistent database"),
     ],
 )
 def test_a_database_that_cannot_be_is_one_line(url: str, why: str) -> None:

@@ -59,7 +59,7 @@ def test_a_token_opens_its_conversation_until_it_expires_and_for_its_kind_alone(
     tokens = Tokens(b"a" * 32, life=60, clock=clock)
     token = tokens.token("alice")
     assert tokens.conversation(token) == "alice"
-    with pytest.raises(RequestRefused, match="not valid"):
+    with pytest.raises(RequestRefused, match="invalid"):
         tokens.conversation(token, "inspect")
     clock.now += 60
     with pytest.raises(RequestRefused, match="expired"):

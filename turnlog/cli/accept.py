@@ -1,4 +1,4 @@
-"""`turnlog accept`: a group of a kept run is known and wanted."""
+"""`turnlog accept`: accepts a group of a kept run as known and wanted."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from turnlog.cli.settings import actor as somebody
 if TYPE_CHECKING:
     from turnlog.replay.runs.kept import Run
 
-RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="What `replay --out` kept.")]
+RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="A run kept with `replay --out`.")]
 Group = Annotated[
     list[str],
-    typer.Option("--group", metavar="G", help="The group, or how it begins; again for others."),
+    typer.Option("--group", metavar="G", help="A group, or its beginning; can be repeated."),
 ]
-Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why it is wanted.")]
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Why it is accepted.")]
 Into = Annotated[
     Path | None,
-    typer.Option("--into", metavar="FILE", help="The list; else accepted.toml beside the run."),
+    typer.Option("--into", metavar="FILE", help="The list; default: accepted.toml next to RUN."),
 ]
 Actor = Annotated[str | None, typer.Option("--actor", metavar="NAME", help="Who accepts it.")]
 
 
 def accept(run: RunFile, group: Group, note: Note, into: Into = None, actor: Actor = None) -> None:
-    """Take a group of differences for known and wanted.
+    """Accept a group of a kept run as known and wanted.
 
-    `replay --accepted FILE` is quiet about it until it changes.
+    `replay --accepted FILE` does not report it until it changes.
     """
     from turnlog.replay.runs import accepted, kept
 
@@ -49,7 +49,7 @@ def accept(run: RunFile, group: Group, note: Note, into: Into = None, actor: Act
 
 
 def _named(run: Run, name: str, path: Path) -> str:
-    """The group of a name, or the only one that begins so. Raises FormatError."""
+    """The only group of this name, or that begins so. Raises FormatError."""
     from turnlog.errors import FormatError
     from turnlog.replay.grouping.groups import begun
 
@@ -57,13 +57,13 @@ def _named(run: Run, name: str, path: Path) -> str:
     meant = begun(keys, name)
     if len(meant) == 1:
         return meant[0]
-    what = "several groups begin with" if meant else "no group is called"
+    what = "several groups begin with" if meant else "unknown group"
     listed = "; ".join((meant or keys)[:5]) or "none"
-    raise FormatError(f"{what} {name!r}; there are {listed}", file=str(path))
+    raise FormatError(f"{what} {name!r}; known: {listed}", file=str(path))
 
 
 def _entry(run: Run, key: str, before: Any, note: str, by: str) -> Any:
-    """None where all that the group says is accepted already."""
+    """None if everything in the group is accepted already."""
     from turnlog.replay.runs.accepted import acceptance
 
     rules = run.head.rules
@@ -78,4 +78,4 @@ def _print(result: dict[str, Any]) -> None:
     for key in result["accepted"]:
         output.say(f"accepted in {result['into']}: {key}")
     for key in result["known"]:
-        output.say(f"accepted already: {key}")
+        output.say(f"already accepted: {key}")

@@ -1,7 +1,7 @@
-"""The commands, and what is the same for all: options, errors, exit status.
+"""The commands, and what they share: options, errors, exit status.
 
-A command is a function in a module of this folder and a line in COMMANDS; it is imported when
-it is asked for. It gets `--db` and `--json` without declaring them: see `settings` and `output`.
+A command is a function in a module of this folder and a line in COMMANDS; it is imported when it is
+run. It accepts `--db` and `--json` without declaring them: see `settings` and `output`.
 """
 
 from __future__ import annotations
@@ -64,22 +64,25 @@ COMMANDS: dict[str, str] = {
     "keys": "turnlog.cli.keys:keys",
     "demo": "turnlog.cli.demo:demo",
 }
-"""Name of a command: module and function, in the order in which the help shows them."""
+"""Name of a command: module and function, in the order of the help."""
 
 UNEXPECTED = 70
 HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class Commands(TyperGroup):
-    """The group of all commands, each imported when it is asked for."""
+    """The group of all commands, each imported when it is run."""
 
     def get_params(self, ctx: Any) -> Any:
+        """See `coercion`."""
         return coercing_fast(super().get_params(ctx))
 
     def list_commands(self, ctx: Any) -> list[str]:
+        """The names, in the order of the help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command, imported now; None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
         if cmd_name not in self.commands:
@@ -87,6 +90,7 @@ class Commands(TyperGroup):
         return self.commands[cmd_name]
 
     def invoke(self, ctx: Any) -> Any:
+        """Runs a command. If stdout is closed, the rest of the output is dropped silently."""
         try:
             _print_anything()
             result = super().invoke(ctx)
@@ -97,14 +101,16 @@ class Commands(TyperGroup):
             return None
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the program. An error is one line on stderr."""
         with _one_line_errors():
             return super().main(*args, **kwargs)
 
 
 class Command(TyperCommand):
-    """One of them."""
+    """One command."""
 
     def get_params(self, ctx: Any) -> Any:
+        """See `coercion`."""
         return coercing_fast(super().get_params(ctx))
 
 
@@ -121,7 +127,7 @@ def _command(name: str) -> Any:
 
 @contextmanager
 def _one_line_errors() -> Iterator[None]:
-    """What goes wrong is one line on stderr and an exit status."""
+    """An error is one line on stderr and an exit status."""
     try:
         yield
     except TurnlogError as error:
@@ -147,14 +153,14 @@ def _wants_traceback() -> bool:
 
 
 def _print_anything() -> None:
-    """What the terminal's encoding cannot say is escaped."""
+    """Characters that the terminal's encoding lacks are escaped."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _discard_output() -> None:
-    """Nobody reads any more: what is still buffered goes nowhere, in silence."""
+    """Drops the buffered output, because stdout is closed."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -184,5 +190,5 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Record conversations of bots, see every state they were in, and take them out again."""
+    """Record conversations of bots, see every state they were in, and export them."""
     configure(db=db, keys=keys, json=json)

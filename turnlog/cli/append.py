@@ -18,20 +18,20 @@ from turnlog.domain.amounts import amount
 File = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[FILE]", help="One event, a list, or one a line; stdin if not given, or '-'."
+        metavar="[FILE]", help="One event, a list, or one a line; default: stdin, also '-'."
     ),
 ]
 Actor = Annotated[
     str | None,
-    typer.Option("--actor", metavar="A", help="Who did it, where an event does not say."),
+    typer.Option("--actor", metavar="A", help="The actor of events that name none."),
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Refuse fields that an event has not.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Refuse unknown fields.")]
 
 
 def append(id: Id, file: File = None, actor: Actor = None, strict: Strict = False) -> None:
-    """Record events, given as JSON, at the end of a conversation.
+    """Record events given as plain JSON.
 
-    A field that an event does not have is kept in its `extra`, and named.
+    An unknown field is stored in the event's `extra`, and named on stderr.
     """
     unknown: Counter[str] = Counter()
     events = list(_events(file, actor, unknown, strict=strict))
@@ -81,7 +81,7 @@ def _read(file: Path | None) -> bytes:
         except OSError as error:
             raise FormatError(error.strerror or str(error), file=str(file)) from error
     if sys.stdin.buffer.isatty():
-        output.note("reading events as JSON from the terminal, to the end (Ctrl-D)")
+        output.note("reading events as JSON from the terminal; Ctrl-D ends the input")
     return sys.stdin.buffer.read()
 
 
@@ -99,20 +99,20 @@ def _values(data: bytes, name: str) -> Iterator[tuple[int | None, Any]]:
             count += 1
             yield element.line, parse(element.json, line=element.line)
         if not count:
-            raise FormatError("contains no event")
+            raise FormatError("contains no events")
     except FormatError as error:
         raise FormatError(error.why, file=name, line=error.line, field=error.field) from error
 
 
 def _by(actor: str | None, value: Any) -> Any:
-    """The event, said to be the actor's where it does not say whose it is."""
+    """The event, with the actor if it names none."""
     if actor is None or not isinstance(value, dict):
         return value
     return {"actor": actor, **value}
 
 
 def _meant(place: str) -> str:
-    """The field that was perhaps meant by one of that name, on the event itself."""
+    """A field of the event itself with a similar name."""
     from difflib import get_close_matches
 
     from turnlog.domain.events import BY_NAME

@@ -1,4 +1,4 @@
-"""How a bot is asked in `turnlog replay`: in which processes, how often, with whose tools."""
+"""How `turnlog replay` asks a bot: in which processes, how often, with which tools."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from turnlog.cli.settings import settings
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes.")]
 Concurrency = Annotated[
     int,
-    typer.Option("--concurrency", metavar="N", min=1, help="Conversations at once, for each."),
+    typer.Option("--concurrency", metavar="N", min=1, help="Conversations at a time, for each."),
 ]
 Timeout = Annotated[float, typer.Option("--timeout", metavar="S", help="Seconds for an answer.")]
 Tools = Annotated[
     str,
     typer.Option(
-        "--tools", metavar="record|live", help="Whose results; live really runs the bot's tools."
+        "--tools", metavar="record|live", help="Recorded results, or really run the tools."
     ),
 ]
-Pdb = Annotated[bool, typer.Option("--pdb", help="Debug the bot here, where it raises or stops.")]
-Runs = Annotated[
-    int, typer.Option("--runs", metavar="N", min=1, help="So often, to tell flaky from broken.")
-]
+Pdb = Annotated[bool, typer.Option("--pdb", help="Debug the bot when it raises or stops.")]
+Runs = Annotated[int, typer.Option("--runs", metavar="N", min=1, help="Runs, to find flaky turns.")]
 AtLeast = Annotated[
     int | None,
-    typer.Option("--at-least", metavar="K", min=1, help="Runs in which a turn has to be equal."),
+    typer.Option("--at-least", metavar="K", min=1, help="Runs in which a turn must be equal."),
 ]
 
 FLAKY = 3
-"""Exit status where all that differs does not differ in every run."""
+"""Exit status if every difference is absent from some runs."""
 
 
 class Asking(NamedTuple):
+    """The options that decide how a bot is asked."""
+
     jobs: Jobs = 1
     concurrency: Concurrency = 1
     timeout: Timeout = 30.0
@@ -45,19 +45,19 @@ class Asking(NamedTuple):
     at_least: AtLeast = None
 
     def check(self) -> None:
-        """Raises BadParameter for options that do not go together."""
+        """Raises BadParameter for options that exclude each other."""
         alone = self.jobs == self.concurrency == self.runs == 1
         if self.pdb and (settings().json or not alone):
             raise typer.BadParameter("--pdb needs the terminal and one bot at a time")
         check_tools(self.tools)
         if self.at_least is not None and self.at_least > self.runs:
-            raise typer.BadParameter(f"--at-least {self.at_least} asks for more than --runs")
+            raise typer.BadParameter(f"--at-least {self.at_least} is more than --runs")
 
     def results(
         self, log: Any, ids: Iterable[str], bot: str, rules: Any, *, once: bool, every: bool
     ) -> Iterable[Any]:
-        """What each conversation's replay gives, in order. once: they are all of the log's. every:
-        with all differences of a turn.
+        """The replay of each conversation, in order. once: they are all of the log's. every: with
+        all differences of a turn.
         """
         from turnlog.replay.running import flaky, many
 
@@ -84,7 +84,7 @@ class Asking(NamedTuple):
         output.say(f"runs: {self.runs}, turns wrong: {len(turns) - flaky:,}, flaky: {flaky:,}")
 
     def status(self, replayed: Iterable[Any]) -> int:
-        """The exit status. Raises BotError where nothing was replayed."""
+        """The exit status. Raises BotError if nothing was replayed."""
         from turnlog.replay.replayed import check_something_was_replayed
         from turnlog.replay.running.flaky import is_flaky
 
@@ -97,6 +97,6 @@ class Asking(NamedTuple):
 
 
 def check_tools(tools: str) -> None:
-    """Raises BadParameter for what --tools cannot be."""
+    """Raises BadParameter for an unknown value of --tools."""
     if tools not in ("record", "live"):
-        raise typer.BadParameter(f"--tools is record or live, not {tools}")
+        raise typer.BadParameter(f"unknown --tools {tools!r}; known: record, live")

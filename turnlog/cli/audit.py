@@ -1,4 +1,4 @@
-"""`turnlog audit`: conversations, or a period, on a page for people."""
+"""`turnlog audit`: a report on conversations or a period."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="PATH",
-        help="The page to write, .html or .pdf; in a folder, one for each conversation.",
+        help="The report, .html or .pdf; in a folder, one for each conversation.",
     ),
 ]
 AlsoDeleted = Annotated[
-    bool, typer.Option("--deleted", help="Deleted ones too; without ID, list the deletions.")
+    bool, typer.Option("--deleted", help="Include deleted ones; without ID, list the deletions.")
 ]
 Span = Annotated[
     str | None,
@@ -31,7 +31,9 @@ Span = Annotated[
 ]
 Zone = Annotated[
     str | None,
-    typer.Option("--zone", metavar="ZONE", help="Show times in it too, as in Europe/Berlin."),
+    typer.Option(
+        "--zone", metavar="ZONE", help="Also show times in this zone, such as Europe/Berlin."
+    ),
 ]
 INDEX = "index.csv"
 
@@ -44,11 +46,11 @@ def audit(
     actor: Maker = None,
     zone: Zone = None,
 ) -> None:
-    """Write a page about conversations or a period, for people.
+    """Write a report on conversations or on a period.
 
-    It shows what was said, set, edited and taken back, and whether it is whole.
+    It shows dialogue, slots, edits, rewinds, every event and faults.
 
-    Exit status 1 where verifying a conversation finds a fault.
+    Exit status 1 if `verify` finds a fault in a conversation.
     """
     if deleted and not ids and out is None:
         from turnlog.cli.deletions import list_deletions
@@ -56,7 +58,7 @@ def audit(
         list_deletions()
         return
     if out is None or bool(ids) == (period is not None):
-        raise typer.BadParameter("name conversations or --period, and --out; or --deleted alone")
+        raise typer.BadParameter("name conversations or --period, and --out; or only --deleted")
     output.leave_stdout_to(out)
     if period is not None:
         _write_period(out, period, by=actor, zone=zone)
@@ -74,7 +76,7 @@ def _write_period(out: Path, span: str, *, by: str | None, zone: str | None) -> 
         found = figures(log, period)
     _write(out, period_report(period, found, made))
     summary = {"out": str(out), "conversations": found.conversations, **found.totals}
-    output.document(summary, human=lambda: output.say(f"{out} is written"))
+    output.document(summary, human=lambda: output.say(f"wrote {out}"))
 
 
 def _write_audits(
@@ -94,7 +96,7 @@ def _write_audits(
         _write(out, report(every, made, upkeep))
     faults = sum(len(one.verification.faults) for one in every)
     summary = {"out": str(out), "conversations": len(every), "faults": faults}
-    output.document(summary, human=lambda: output.say(f"{out} is written; faults: {faults}"))
+    output.document(summary, human=lambda: output.say(f"wrote {out}; faults: {faults}"))
     if faults:
         raise typer.Exit(1)
 
@@ -133,5 +135,5 @@ def _provenance(log: Any, by: str | None, zone: str | None) -> Any:
         return provenance(log, by=by or this_user(), zone=None if zone is None else ZoneInfo(zone))
     except (ValueError, OSError, KeyError) as error:
         raise typer.BadParameter(
-            f"--zone {zone!r} is not a time zone, as Europe/Berlin is"
+            f"--zone {zone!r} is not a time zone such as Europe/Berlin"
         ) from error

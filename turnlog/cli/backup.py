@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from turnlog.storage.copying import Copied
     from turnlog.storage.recorder import Recorder
 
-To = Annotated[Path, typer.Argument(metavar="PATH", help="The file to write; a SQLite log.")]
+To = Annotated[Path, typer.Argument(metavar="PATH", help="The file to write, a SQLite log.")]
 From = Annotated[Path, typer.Argument(metavar="PATH", help="A backup, or any SQLite log.")]
 
 
 def backup(path: To) -> None:
-    """Copy the log to a file, while it goes on being written.
+    """Copy the log as it is now to a file.
 
-    A sealed log is copied sealed: the copy needs the same key store, which is not in it.
+    Others can write to the log meanwhile. A sealed log is copied sealed. The copy needs the same
+    key store, which it does not contain.
     """
     from turnlog.storage import copying
 
@@ -36,7 +37,7 @@ def backup(path: To) -> None:
 
 @contextmanager
 def _as_stored() -> Iterator[Recorder]:
-    """What is copied; of a sealed log without its keys, which a copy does not need."""
+    """Copies the log; a sealed one without its keys, which a copy does not need."""
     from turnlog.keys.opening import key_store_of
 
     with closing(open_sealed(readonly=True)) as store:
@@ -47,14 +48,14 @@ def _as_stored() -> Iterator[Recorder]:
         yield log.store.beneath
 
 
-Over = Annotated[bool, typer.Option("--over", help="Replace the SQLite log that is there.")]
+Over = Annotated[bool, typer.Option("--over", help="Replace an existing SQLite log.")]
 
 
 def restore(path: From, over: Over = False) -> None:
     """Fill an empty log from a backup.
 
-    Row for row, so that it verifies as before. --over puts it in the place of a log that nobody
-    has open, damaged or not, which is gone then.
+    The rows are copied unchanged, so the log verifies as before. --over permanently replaces a
+    SQLite log that no process has open, damaged or not.
     """
     from turnlog.storage import copying
 
@@ -64,7 +65,9 @@ def restore(path: From, over: Over = False) -> None:
     with (
         copying.opened(path) as source,
         or_no_log(),
-        closing(open_sealed(create=True)) as store,  # no log yet, which would note what it lost
+        closing(
+            open_sealed(create=True)
+        ) as store,  # not yet a log, which would record what it lost
     ):
         _warn(source)
         _tell("restored", copying.copy(source, store), path)
@@ -81,7 +84,7 @@ def _restore_over(path: Path) -> None:
 
 
 def _warn(source: Recorder) -> None:
-    """Say what is copied where it may be less than there was."""
+    """Says how much is copied if it may be less than there was."""
     from turnlog.storage.end import End
 
     if (what := End(source).missed(source.reader)) is not None:

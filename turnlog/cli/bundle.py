@@ -1,4 +1,4 @@
-"""`turnlog bundle`: a divergence for others, without anybody's words."""
+"""`turnlog bundle`: a divergence for others, without personal words."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from turnlog.domain.amounts import amount
 if TYPE_CHECKING:
     from turnlog.replay.trying.bundle import Bundle
 
-Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write it.")]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="The file to write.")]
 Keep = Annotated[
     list[str] | None,
-    typer.Option("--keep", metavar="WORD", help="May stay though it is a value; you looked at it."),
+    typer.Option("--keep", metavar="WORD", help="A value that may stay, after you checked it."),
 ]
 
 
@@ -36,11 +36,9 @@ def bundle(
     timeout: Timeout = 30.0,
     differing: Differing,
 ) -> None:
-    """Write down a divergence for others, in nobody's words.
+    """Write a divergence's fewest messages, without personal words.
 
-    These are the fewest messages that show it.
-
-    Words and numbers get stand-ins; one stays only if the divergence goes with it.
+    Words and numbers are replaced; one stays only if the divergence depends on it.
 
     Others import the file and replay it with the same bot.
     """
@@ -66,4 +64,4 @@ def _print(made: Bundle, out: Path) -> None:
     count, of = len(done["messages"]), amount(done["of"], "message")
     output.say(f"{count:,} of {of} show it: {made.divergence.group}")
     output.say(f"words that stayed: {', '.join(made.kept) or 'none'}")
-    output.say(f"wrote {out}; look at it before you pass it on")
+    output.say(f"wrote {out}; check it before you share it")

@@ -1,4 +1,4 @@
-"""`turnlog checkout`: go on from an earlier event, or on another branch."""
+"""`turnlog checkout`: continues from an earlier event, or on another branch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turnlog.cli.show import AtEvent, AtTurn
 
 Branch = Annotated[
     str | None,
-    typer.Argument(metavar="BRANCH", help="A branch: there already, or new.", show_default=False),
+    typer.Argument(metavar="BRANCH", help="An existing branch, or a new one.", show_default=False),
 ]
 
 
@@ -24,15 +24,15 @@ def checkout(
     at_event: AtEvent = None,
     reason: Reason = None,
 ) -> None:
-    """Go on from an earlier turn, or on another branch.
+    """Continue from an earlier turn or event, or on a branch.
 
-    A branch that is there goes on where it ended, a new one from the turn or event, or from here.
-    Without BRANCH, what came after on this branch is taken back; it stays readable.
+    An existing branch continues where it ended, a new one from the turn or event, or from the end.
+    Without BRANCH, later events are rewound; they stay readable.
     """
     if (branch, at_turn, at_event).count(None) == 3:
-        raise typer.BadParameter("give BRANCH, --at-turn or --at-event")
+        raise typer.BadParameter("pass BRANCH, --at-turn or --at-event")
     if at_turn is not None and at_event is not None:
-        raise typer.BadParameter("give one of --at-turn and --at-event")
+        raise typer.BadParameter("pass only one of --at-turn and --at-event")
     from turnlog.engine.query import standing
 
     with open_log() as log:
@@ -45,4 +45,4 @@ def _told(done: dict[str, Any]) -> str:
     where = f"branch {done['branch']}, turn {done['branch_turn']}"
     if done["to"] is None:
         return f"{done['conversation']} is on {where} already"
-    return f"{done['conversation']} goes on from event {done['to']}: {where}"
+    return f"{done['conversation']} continues from event {done['to']}: {where}"

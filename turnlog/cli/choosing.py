@@ -1,4 +1,4 @@
-"""Which conversations a command is about: named, or chosen among all by options."""
+"""Selects the conversations of a command: named, or chosen from all by options."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from turnlog.cli.listing import Where
 from turnlog.cli.options import valued
 
 Since = Annotated[
-    str | None, valued("--since", "TIME", "Those that went on at or after that time.")
+    str | None, valued("--since", "TIME", "Those with an event at or after that time.")
 ]
 Last = Annotated[
     int | None,
-    typer.Option("--last", metavar="N", min=1, help="The N that were recorded in last."),
+    typer.Option("--last", metavar="N", min=1, help="The N recorded most recently."),
 ]
 Sample = Annotated[
     int | None,
-    typer.Option("--sample", metavar="N", min=1, help="N of them, the same ones each time."),
+    typer.Option("--sample", metavar="N", min=1, help="N of them, the same each time."),
 ]
 
 
 class Choice(NamedTuple):
-    """Filters first, then the last of what is left, then a sample of these."""
+    """Filters apply first, then `last`, then `sample`."""
 
     where: Where = None
     since: Since = None
@@ -33,9 +33,9 @@ class Choice(NamedTuple):
     sample: Sample = None
 
     def ids(self, log: Any, named: Iterable[str] = ()) -> list[str]:
-        """In order of id; named: these only, in their order. Without trials, unless named.
+        """In order of id; named ones in their order. Trials are skipped unless named.
 
-        Raises UnknownConversation for a name that is not there.
+        Raises UnknownConversation for an unknown name.
         """
         found = self._positions(log, list(dict.fromkeys(named)))
         chosen = list(found)
@@ -48,7 +48,7 @@ class Choice(NamedTuple):
         return chosen
 
     def _positions(self, log: Any, named: list[str]) -> dict[str, int]:
-        """The position of the last commit of each that the filters let through."""
+        """The position of the last commit of each conversation that passes the filters."""
         from turnlog.engine.conditions import seconds
         from turnlog.engine.query import matching
 
@@ -66,5 +66,5 @@ class Choice(NamedTuple):
 
 
 def _drawn(id: str) -> bytes:
-    """By a digest: a conversation is drawn, or not, whatever others there are."""
+    """Whether a conversation is drawn depends on its digest, not on other conversations."""
     return hashlib.sha256(id.encode()).digest()

@@ -1,7 +1,7 @@
-"""Texts and paths of the command line taken as they are, so that commands start fast.
+"""Takes texts and paths of the command line unchanged, so that commands start fast.
 
-typer has a validation library look at every value, and loading that takes longer than most
-commands do; numbers and whatever else still go there.
+typer passes every value to a validation library that takes longer to load than most commands to
+run; only numbers and other types still go there.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _AS_GIVEN: dict[Any, Callable[[Any], Any]] = {
     list[str]: list,
     list[Path]: lambda values: [*map(Path, values)],
 }
-"""What makes a value of the type of what was given."""
+"""Converts a value to the type of its parameter."""
 
 
 def coercing_fast(parameters: list[Any]) -> list[Any]:
-    """typer's parameters, that take texts, paths and what is not given as they are."""
+    """typer's parameters, with a fast path for texts, paths and missing values."""
     for parameter in parameters:
         own = getattr(parameter, "get_runtime_param", None)
         if own is not None and not isinstance(own, _Coercion):
@@ -29,7 +29,7 @@ def coercing_fast(parameters: list[Any]) -> list[Any]:
 
 
 class _Coercion:
-    """In the place of typer's own for one parameter, which it falls back to."""
+    """Replaces typer's conversion for one parameter, and falls back to it."""
 
     def __init__(self, own: Callable[[], Any]) -> None:
         self._own = own

@@ -1,4 +1,4 @@
-"""`turnlog compare`: two kept runs of a replay held against each other."""
+"""`turnlog compare`: the differences between two kept runs of a replay."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from turnlog.replay.runs.comparison import ComparedGroup, Comparison
     from turnlog.replay.runs.run import RunHead
 
-Before = Annotated[Path, typer.Argument(metavar="A", help="A run that `replay --out` kept.")]
+Before = Annotated[Path, typer.Argument(metavar="A", help="A run kept with `replay --out`.")]
 After = Annotated[Path, typer.Argument(metavar="B", help="Another one.")]
 
 
 def compare(before: Before, after: After) -> None:
-    """Say what run B does otherwise than run A.
+    """Report the differences between two kept runs.
 
-    Exit status 1 where something is new or changed. No log is read.
+    Exit status 1 if something is new or changed. No log is read.
     """
     from turnlog.replay.runs import comparison, kept
 
@@ -40,14 +40,14 @@ def compare(before: Before, after: After) -> None:
 
 
 def _notes(found: Comparison, before: RunHead, after: RunHead) -> Iterable[str]:
-    """What people should know before they believe the rest."""
+    """Warnings that change how the rest must be read."""
     if before.rules != after.rules:
-        yield "the runs have other rules: what one let differ, the other may not"
+        yield "the runs have different rules; one may allow what the other reports"
     for run, ids in (("A", found.only_before), ("B", found.only_after)):
         if ids:
             yield f"only in {run}: {_listed(ids)}"
     if found.other_turns:
-        yield f"replayed in another number of turns: {_listed(found.other_turns)}"
+        yield f"replayed with different numbers of turns: {_listed(found.other_turns)}"
 
 
 _NAMED = 5

@@ -1,4 +1,4 @@
-"""`turnlog comply`: what the law asks of such a log, checked on this one."""
+"""`turnlog comply`: checks what the law requires of a log."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ COLUMNS = ("article", "asks", "verdict", "evidence")
 EPILOG = "It is not legal advice. The texts are those of November 2026."
 
 Register = Annotated[
-    bool, typer.Option("--register", help="The register of processing (GDPR, Article 30) instead.")
+    bool, typer.Option("--register", help="Show the register of processing (GDPR, Article 30).")
 ]
 
 
 def comply(register: Register = False) -> None:
-    """Check what the AI Act and the GDPR ask of a log.
+    """Check what the AI Act and the GDPR require of a log.
 
     Each line says satisfied, not satisfied, or not decidable from the log, with the evidence.
 
-    Exit status 1 where a line says not satisfied.
+    Exit status 1 if a line says not satisfied.
     """
     from turnlog.audit import compliance
 

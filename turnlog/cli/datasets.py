@@ -1,4 +1,4 @@
-"""`turnlog datasets`: which exports the log knows of, and which hold what is of one person."""
+"""`turnlog datasets`: the recorded exports, and those that contain a person's data."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 COLUMNS = ("time", "recipient", "format", "conversations", "export")
 
 Of = Annotated[
-    str | None, typer.Option("--of", metavar="PERSON", help="Those with something of this person.")
+    str | None, typer.Option("--of", metavar="PERSON", help="Those with data of this person.")
 ]
 
 
 Examples = Annotated[
     Path | None,
-    typer.Option("--examples", metavar="MANIFEST", help="The examples of an export instead."),
+    typer.Option("--examples", metavar="MANIFEST", help="List an export's examples."),
 ]
 
 
 def datasets(of: Of = None, examples: Examples = None) -> None:
-    """List the exports that were recorded, the oldest first.
+    """List the recorded exports, or those with data of a person.
 
-    Also of a person who was erased since. Or list the examples of one, with the conversations' ids
-    in the log, whatever they are called in the export.
+    They are listed oldest first, also for an erased person. With --examples, list the examples of
+    one export with the log's ids for them.
     """
     if examples is not None:
         _list_examples(examples)

@@ -11,14 +11,15 @@ COLUMNS = ("conversation", "life", "event", "time", "actor", "reason")
 
 
 def list_deletions() -> None:
+    """Prints the deletions, oldest first."""
     with open_log(readonly=True) as log:
         lines = (recorded.as_dict() for recorded in log.deletions())
-        told = (_without_first_life({name: line.get(name) for name in COLUMNS}) for line in lines)
-        output.lines(told, columns=COLUMNS)
+        shown = (_without_first_life({name: line.get(name) for name in COLUMNS}) for line in lines)
+        output.lines(shown, columns=COLUMNS)
 
 
 def _without_first_life(line: dict[str, Any]) -> dict[str, Any]:
-    """Only a conversation that began anew has lives to be told apart."""
+    """Omits the life unless the conversation has had several."""
     if line["life"] is None:
         del line["life"]
     return line

@@ -1,4 +1,4 @@
-"""`turnlog demo`: made-up conversations, served."""
+"""`turnlog demo`: serves made-up conversations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOT = "turnlog.bots.booking:bot"
 
 
 def demo(port: Port = 5005) -> None:
-    """Serve made-up conversations to look around in.
+    """Serve made-up conversations to explore.
 
     The log is temporary, unless --db names an empty one.
     """
@@ -48,7 +48,7 @@ def _database() -> Iterator[str]:
 
 
 def _end(number: int, frame: Any) -> None:
-    """Leave the folder's block, so that the folder goes."""
+    """Leaves the block, so that the folder is removed."""
     sys.exit(128 + number)
 
 
@@ -57,7 +57,7 @@ def _tour(db: str) -> Iterator[str]:
 
     yield f"log      {db}"
     yield f"why      turnlog why {WRONG_COUNT} people --db {db}"
-    yield f"mended   turnlog replay --all --bot turnlog.demo.mended:bot --db {db}"
+    yield f"fixed    turnlog replay --all --bot turnlog.demo.mended:bot --db {db}"
 
 
 def _banner() -> str:

@@ -1,4 +1,4 @@
-"""A conversation as people read one: who said what, as it counts in the end."""
+"""A conversation as people read it: who said what, after edits and rewinds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def dialogue(conversation: Any) -> dict[str, Any]:
-    """What was said and called, as edited, without what was taken back."""
+    """Messages and calls, as edited, without rewound turns."""
     from turnlog.domain.counted import counted
     from turnlog.domain.events import AnswerBrokenOff, ToolCalled, ToolReturned
     from turnlog.domain.traits import Part, Utterance
@@ -36,7 +36,7 @@ def _text(event: Event) -> dict[str, str]:
 
 
 def print_dialogue(found: dict[str, Any]) -> None:
-    """Each turn's lines, the speaker before what is said."""
+    """Each turn's lines, each message after its speaker."""
     turn = None
     for line in found["dialogue"]:
         if line["turn"] != turn:
@@ -50,7 +50,7 @@ def print_dialogue(found: dict[str, Any]) -> None:
 
 
 def _says(line: dict[str, Any]) -> Iterator[str]:
-    """What an event says, line by line."""
+    """The text of an event, line by line."""
     if line.get("redacted"):
         yield "(redacted)"
     elif line["type"] == "ToolCalled":

@@ -17,18 +17,18 @@ FromTurn = Annotated[
 ToTurn = Annotated[int | None, typer.Option("--to-turn", metavar="B", help="Default: the last.")]
 
 _INCIDENTAL = ("conversation", "event", "turn", "time", "message_id", "cause")
-"""What may differ between events that say the same."""
+"""Fields that may differ between events that say the same."""
 
 COLUMNS = ("event", "turn", "time", "actor", "type", "text", "name", "value")
 
 
 def diff(id: Id, other: Other = None, from_turn: FromTurn = None, to_turn: ToTurn = None) -> None:
-    """Show what two turns changed, or two conversations differ in.
+    """Show what two turns changed, or how conversations differ.
 
-    Exit status 1 where anything differs.
+    Exit status 1 if anything differs.
     """
     if other is not None and not (from_turn is to_turn is None):
-        raise typer.BadParameter("give another conversation or turns, not both")
+        raise typer.BadParameter("pass OTHER or turns, not both")
     with open_log(readonly=True) as log:
         if other is None:
             difference = _between_turns(log, id, from_turn, to_turn)
@@ -40,7 +40,7 @@ def diff(id: Id, other: Other = None, from_turn: FromTurn = None, to_turn: ToTur
 
 
 def _between_turns(log: Any, id: str, first: int | None, last: int | None) -> dict[str, Any]:
-    """The slots that differ, and the events that came between."""
+    """The slots that differ, and the events in between."""
     after = log.conversation(id, turn=last)
     before = _before(log, id, max(0, after.turn - 1) if first is None else first)
     events = [event for event in described(after) if event["event"] > before.state.event]
@@ -48,7 +48,7 @@ def _between_turns(log: Any, id: str, first: int | None, last: int | None) -> di
 
 
 def _before(log: Any, id: str, turn: int) -> Any:
-    """The conversation after a turn; after turn 0 it may be without any event."""
+    """The conversation after a turn; after turn 0 it may have no events."""
     from turnlog.errors import OutOfRange
 
     try:

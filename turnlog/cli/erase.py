@@ -1,4 +1,4 @@
-"""`turnlog erase`: a person's words go for good."""
+"""`turnlog erase`: permanently erases a person's words."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from turnlog.cli.whom import Actor, Of, Person, Reason, check_one
 from turnlog.domain.amounts import amount
 
 Event = Annotated[
-    int | None, typer.Option("--event", metavar="N", help="This event of the conversation alone.")
+    int | None, typer.Option("--event", metavar="N", help="Only this event of the conversation.")
 ]
 Full = Annotated[
     bool,
-    typer.Option("--full", help="PostgreSQL: write the tables anew, which locks out all others."),
+    typer.Option("--full", help="PostgreSQL: rewrite the tables, which locks out all others."),
 ]
 NoVacuum = Annotated[
     bool,
@@ -36,14 +36,14 @@ def erase(
     full: Full = False,
     no_vacuum: NoVacuum = False,
 ) -> None:
-    """Erase a person, a conversation or an event for good.
+    """Permanently erase a person, a conversation or one event.
 
-    What is erased, when, by whom and why stays on record, without the person. Everybody else's
-    conversations, all numbers and the chain stay as they are.
+    The log records what is erased, when, by whom and why, without the person. Other people's
+    conversations, all numbers and the chain stay unchanged.
     """
     check_one(id, person)
     if full and no_vacuum:
-        raise typer.BadParameter("give one of --full and --no-vacuum")
+        raise typer.BadParameter("pass only one of --full and --no-vacuum")
     from turnlog.projections import register_installed
 
     register_installed()
@@ -53,14 +53,14 @@ def erase(
             id, person=person, event=event, reason=reason, actor=actor, vacuum=vacuum,
             progress=progress,
         )  # fmt: skip
-        keys = log.keys if event is None else None  # one event goes with nobody's key
+        keys = log.keys if event is None else None  # erasing one event destroys no key
         done = _described(erased, (keys or log.store).out_of_reach)
     output.document(done, human=lambda: _print(done))
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
-    """A line on stderr that moves on, where stderr is a terminal."""
+    """A progress line on stderr, if it is a terminal."""
     if not sys.stderr.isatty():
         yield lambda doing: None
         return
@@ -86,14 +86,13 @@ def _print(done: dict[str, Any]) -> None:
     for conversation, holds in done["kept"].items():
         output.say(f"kept {conversation}: {'; '.join(holds)}")
     if not done["vacuumed"]:
-        output.say("bytes may be in free space: the next erasure without --no-vacuum clears it")
+        output.say("free space may keep bytes; the next erasure without --no-vacuum clears it")
     for export in done["exports"]:
-        output.say(f"tell {_recipient(export)}")
+        output.say(f"inform {_recipient(export)}")
     output.say(f"out of reach: {'; '.join(done['out_of_reach'])}")
 
 
 def _recipient(export: dict[str, Any]) -> str:
     purpose = f" for {export['purpose']}" if export.get("purpose") else ""
-    return (
-        f"{export['recipient']}: got {export['format']}{purpose} on {output.when(export['time'])}"
-    )
+    got = f"{export['format']}{purpose} on {output.when(export['time'])}"
+    return f"{export['recipient']}: it received {got}"

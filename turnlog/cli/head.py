@@ -1,4 +1,4 @@
-"""`turnlog head`: a signed statement of what the log is now."""
+"""`turnlog head`: a signed statement of the log's current state."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from turnlog.cli import output
 from turnlog.cli.settings import open_log
 
 Keys = Annotated[
-    list[Path], typer.Option("--key", metavar="F", help="The private key; several sign together.")
+    list[Path], typer.Option("--key", metavar="F", help="A private key; can be repeated.")
 ]
-Out = Annotated[Path | None, typer.Option("--out", metavar="NOTE", help="File to write it to.")]
+Out = Annotated[Path | None, typer.Option("--out", metavar="NOTE", help="The file to write.")]
 Tiles = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder to publish it to, with the tree's tiles.")
+    Path | None, typer.Option(metavar="DIR", help="Folder to publish it in, with the tree's tiles.")
 ]
 
 
@@ -26,7 +26,7 @@ Witnesses = Annotated[
 
 Timestamp = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="An RFC 3161 authority; what it says is kept as NOTE.tsr."),
+    typer.Option(metavar="URL", help="An RFC 3161 authority; its answer is NOTE.tsr."),
 ]
 
 
@@ -37,9 +37,10 @@ def head(
     witness: Witnesses = None,
     timestamp: Timestamp = None,
 ) -> None:
-    """Sign what the log is now, to be kept elsewhere.
+    """Sign the current state of the log.
 
-    `turnlog verify --head NOTE` shows from then on whether the log still goes on from there.
+    Keep the head elsewhere: `turnlog verify --head NOTE` then checks that the log continues from
+    it.
     """
     from turnlog.audit.publishing import Publisher
     from turnlog.errors import ProofError
@@ -48,7 +49,9 @@ def head(
     from turnlog.proof.timestamp import beside, stamped
 
     if timestamp is not None and out is None:
-        raise ProofError("--timestamp: what the authority says is kept beside a note: --out NOTE")
+        raise ProofError(
+            "--timestamp needs --out NOTE: the authority's answer is stored next to it"
+        )
     output.leave_stdout_to(out)
     folder = None if tiles is None else TileFolder(tiles)
     with open_log() as log:

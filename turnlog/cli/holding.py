@@ -1,4 +1,4 @@
-"""`turnlog hold`, `restrict` and `release`: what must stay, and what is only kept."""
+"""`turnlog hold`, `restrict` and `release`: protection from erasure and from use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnlog.domain.amounts import amount
 
 
 def hold(reason: Reason, actor: Actor, id: Of = None, person: Person = None) -> None:
-    """Keep a conversation, or a person, from being erased."""
+    """Protect a conversation or a person from erasure."""
     check_one(id, person)
     with open_log() as log:
         log.hold(id, person=person, reason=reason, actor=actor)
@@ -22,9 +22,9 @@ def hold(reason: Reason, actor: Actor, id: Of = None, person: Person = None) -> 
 
 
 def restrict(reason: Reason, actor: Actor, id: Of = None, person: Person = None) -> None:
-    """Keep what is recorded, and do nothing else with it.
+    """Keep conversations without using them: one, or a person's.
 
-    It is not read, replayed, exported or gone on with until it is released.
+    They are not read, replayed, exported or continued until they are released.
     """
     from turnlog.domain.events import ProcessingRestricted
     from turnlog.engine.restriction import restrict as restricted
@@ -33,12 +33,12 @@ def restrict(reason: Reason, actor: Actor, id: Of = None, person: Person = None)
     with open_log() as log:
         found = restricted(log, id, person, ProcessingRestricted(reason, actor=actor))
     done = {"conversation": id, "person": person, "restricted": found}
-    told = f"restricted {amount(len(found), 'conversation')}"
-    output.document(done, human=lambda: output.say(told))
+    text = f"restricted {amount(len(found), 'conversation')}"
+    output.document(done, human=lambda: output.say(text))
 
 
 def release(reason: Reason, actor: Actor, id: Of = None, person: Person = None) -> None:
-    """End holds and restrictions of a conversation or a person."""
+    """End the holds and restrictions of a conversation or a person."""
     check_one(id, person)
     with open_log() as log:
         ended = _released(log, id, person, reason, actor)
@@ -48,7 +48,7 @@ def release(reason: Reason, actor: Actor, id: Of = None, person: Person = None) 
 
 
 def _released(log: Any, id: str | None, person: str | None, reason: str, actor: str) -> list[str]:
-    """What ended. Raises Held where nothing did."""
+    """What ended. Raises Held if nothing did."""
     from turnlog.domain.events import RestrictionLifted
     from turnlog.engine.restriction import restrict
     from turnlog.errors import Held, InvalidEvent, UnknownConversation, UnknownPerson

@@ -1,4 +1,4 @@
-"""`turnlog keygen`: a key that signs heads."""
+"""`turnlog keygen`: a pair of keys that sign and check heads."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ import typer
 
 from turnlog.cli import output
 
-Out = Annotated[Path, typer.Option("--out", metavar="F", help="The private key; F.pub the public.")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="F", help="The private key; F.pub is the public one.")
+]
 Name = Annotated[str | None, typer.Option(metavar="N", help="Its name in signatures [default: F].")]
 Witness = Annotated[
-    bool, typer.Option("--witness", help="Of a witness, which signs with the time.")
+    bool, typer.Option("--witness", help="Keys of a witness, which signs with the time.")
 ]
 
 
 def keygen(out: Out, name: Name = None, witness: Witness = False) -> None:
-    """Make keys to sign heads with and to check them.
+    """Make a pair of keys, F and F.pub.
 
-    Nothing is written over. Keep F where heads are signed, and give F.pub to whoever checks.
+    F signs heads and F.pub checks them. No file is overwritten. Keep F where heads are signed, and
+    give F.pub to everyone who checks them.
     """
     import os
 

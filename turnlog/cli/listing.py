@@ -13,7 +13,9 @@ from turnlog.cli.settings import open_log
 
 Search = Annotated[
     str | None,
-    typer.Option("--search", metavar="TEXT", help="With this in a message, a slot or the id."),
+    typer.Option(
+        "--search", metavar="TEXT", help="Those with this in a message, a slot or the id."
+    ),
 ]
 Where = Annotated[
     str | None,
@@ -24,10 +26,8 @@ Where = Annotated[
     ),
 ]
 
-Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="N at most.")]
-Newest = Annotated[
-    bool, typer.Option("--newest", help="In the order of their last events, the newest first.")
-]
+Limit = Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="At most N.")]
+Newest = Annotated[bool, typer.Option("--newest", help="By their last events, the newest first.")]
 
 COLUMNS = ("conversation", "turns", "events", "started", "last", "tags")
 _OF_FORKS = ("shared", "trial")
@@ -36,7 +36,7 @@ _OF_FORKS = ("shared", "trial")
 def list_(
     search: Search = None, where: Where = None, limit: Limit = None, newest: Newest = False
 ) -> None:
-    """List the conversations, in order of id."""
+    """List conversations by id, or the newest first."""
     from turnlog.engine.query import matching, summary
 
     limit = None if limit is None else min(limit, sys.maxsize)
@@ -47,5 +47,5 @@ def list_(
 
 
 def _line(summary: dict[str, Any]) -> dict[str, Any]:
-    """What JSON says of it; what only forks have stands there for them alone."""
+    """The JSON of a conversation; fields that only forks have are omitted for others."""
     return {name: summary[name] for name in (*COLUMNS, *_OF_FORKS) if name in summary}

@@ -29,21 +29,21 @@ Maybe = Annotated[
     str | None, typer.Argument(metavar="ID", help="The conversation.", show_default=False)
 ]
 Upkeep = Annotated[
-    bool, typer.Option("--upkeep", help="What was done to the log itself, instead of ID.")
+    bool, typer.Option("--upkeep", help="What was done to the log itself; without ID.")
 ]
 
 
 def log(
     id: Maybe = None, deleted: Deleted = False, life: Life = None, upkeep: Upkeep = False
 ) -> None:
-    """Show every event of a conversation.
+    """Show every event, including rewound ones.
 
-    Those taken back too, and by which event.
+    A rewound event names the event that rewound it.
     """
     from turnlog.domain.streams import UPKEEP
 
     if (id is None) != upkeep:
-        raise typer.BadParameter("name a conversation, or ask for --upkeep")
+        raise typer.BadParameter("pass ID or --upkeep")
     with open_log(readonly=True) as opened:
         if id is None:
             lines, columns = described(opened.history(UPKEEP)), PROTOCOL
@@ -67,11 +67,11 @@ _COLUMNS = (
     "conversation", "event", "turn", "type", "time", "actor", "versions", "cause", "taken_back",
     "branch", "branch_turn",
 )  # fmt: skip
-"""What a line says beside what its event says."""
+"""What a line says in addition to its event's fields."""
 
 
 def _told(line: dict[str, Any]) -> dict[str, Any]:
-    """A line for people: what the event says in one column."""
+    """A line for people: the event's fields in one column."""
     fields = {name: value for name, value in line.items() if name not in _COLUMNS}
     text = fields.pop("text", None)
     parts = [] if text is None else [text]

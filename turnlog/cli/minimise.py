@@ -1,4 +1,4 @@
-"""`turnlog minimise`: the fewest messages that still show what a bot does wrong."""
+"""`turnlog minimise`: the fewest messages that still show a divergence."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 Bot = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
 Old = Annotated[
-    str | None, typer.Option("--old", metavar="BOT", help="A bot that answers as it should.")
+    str | None, typer.Option("--old", metavar="BOT", help="A bot that answers correctly.")
 ]
 Group = Annotated[
     str | None,
-    typer.Option(
-        "--group", metavar="G", help="The group, or how it begins; by default the first found."
-    ),
+    typer.Option("--group", metavar="G", help="The group, or its beginning; default: the first."),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Write a pytest file that fails.")
@@ -43,12 +41,12 @@ def minimise(
     tools: Tools = "record",
     differing: Differing,
 ) -> None:
-    """Find the fewest messages that show what a bot does wrong.
+    """Find the fewest messages that show a divergence.
 
-    Everything but the messages is said anew, by the bot and by --old.
+    Only the messages are kept: the bot, and --old, answer them again.
 
-    Without --old the record is right, where the bot is asked on top of the same slots. What is
-    wrong in the record itself takes --old, a bot that is mended.
+    Without --old, the record is taken as right, with the bot on the recorded slots. If the record
+    itself is wrong, pass a fixed bot as --old.
     """
     from turnlog.replay.trying import minimise as minimising
     from turnlog.replay.trying.pytest_file import pytest_file

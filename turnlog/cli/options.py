@@ -1,4 +1,4 @@
-"""Options that go together: fields of a NamedTuple, which is one parameter of a command."""
+"""Groups of options: fields of a NamedTuple, which is one parameter of a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def valued(flag: str, metavar: str, help: str) -> Any:
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with each option as a parameter of its own, in the same order."""
+    """The command with each option as a separate parameter, in the same order."""
     signature = inspect.signature(command, eval_str=True)
     parameters = signature.parameters.values()
     groups = {each.name: each.annotation for each in parameters if _is_group(each.annotation)}

@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs, tables for people, and messages aside on stderr."""
+"""Prints results: JSON for programs, tables for people, and messages separately on stderr."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.reports.text import when as when
 
 
 def leave_stdout_to(*paths: Path | None) -> None:
-    """Where one of the files that a command writes is stdout, all else it prints goes to stderr."""
+    """Sends all other output to stderr if one of a command's files is stdout."""
     if any(path is not None and files.is_stdout(path) for path in paths):
         leave_stdout()
 
@@ -26,7 +26,7 @@ def _out() -> Any:
 
 
 def document(value: Mapping[str, Any], *, human: Callable[[], None]) -> None:
-    """One JSON document, or what `human` prints."""
+    """Prints one JSON document, or calls `human`."""
     if settings().json:
         _json(value)
     else:
@@ -34,7 +34,7 @@ def document(value: Mapping[str, Any], *, human: Callable[[], None]) -> None:
 
 
 def lines(values: Iterable[Mapping[str, Any]], *, columns: Sequence[str]) -> None:
-    """One line of JSON for each, or a table of these columns."""
+    """Prints one line of JSON for each, or a table of these columns."""
     if settings().json:
         for value in values:
             _json(value)
@@ -47,7 +47,7 @@ _STAND_INS = {
     "name": ("key", "unit", "token"),
     "value": ("items", "receipt", "state"),
 }
-"""Fields that a table shows in a column of which a line has nothing."""
+"""Fields of a column whose cells may be empty."""
 
 
 def _field(line: Mapping[str, Any], column: str) -> Any:
@@ -64,11 +64,11 @@ def _json(value: Mapping[str, Any]) -> None:
 
 
 PAGE_ROWS = 100
-"""Rows that are aligned together on a terminal, under a header of their own."""
+"""Rows that are aligned together on a terminal, under one header."""
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table on a terminal, page by page; elsewhere a line a row as it comes, divided by tabs."""
+    """A table on a terminal, page by page; elsewhere each row as it comes, with tabs."""
     cells = ([shown(*cell) for cell in zip(row, columns, strict=True)] for row in rows)
     out = _out()
     if out.isatty():
@@ -76,14 +76,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         while page := list(islice(cells, PAGE_ROWS)):
             _lay_out(columns, page)
         return
-    first = list(islice(cells, 1))  # what is wrong shows before anything is printed
+    first = list(islice(cells, 1))  # errors come before any output
     print(*columns, sep="\t", file=out)
     for row in chain(first, cells):
         print(*(visible(text.replace("\\", "\\\\")) for text in row), sep="\t", file=out)
 
 
 def _lay_out(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Without the columns in which no row has anything."""
+    """Without the columns that are empty in every row."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -102,7 +102,7 @@ _TIMES = {"time", "started", "last"}
 
 
 def shown(value: Any, column: str = "") -> str:
-    """A value as people read it: text as it is, the rest as JSON, nothing for None."""
+    """A value as people read it: text unchanged, the rest as JSON, nothing for None."""
     from turnlog.domain import plain
 
     if value is None or isinstance(value, str):
@@ -113,7 +113,7 @@ def shown(value: Any, column: str = "") -> str:
 
 
 def write(path: Path, content: bytes) -> None:
-    """A file that the command was asked for. Raises FormatError where it cannot be written."""
+    """Opens a file to write. Raises FormatError if that fails."""
     try:
         files.write(path, content)
     except BrokenPipeError:
@@ -123,7 +123,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def read(path: Path) -> bytes:
-    """A file that the command was given. Raises FormatError where it cannot be read."""
+    """Opens a file to read. Raises FormatError if that fails."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -131,15 +131,15 @@ def read(path: Path) -> bytes:
 
 
 def text(content: str) -> None:
-    """Lines as they are, on stdout."""
+    """Writes lines unchanged to stdout."""
     print(content, end="", file=_out())
 
 
 def say(text: str) -> None:
-    """A line for a person, on stdout."""
+    """Prints a line for people on stdout."""
     print(visible(text), file=_out())
 
 
 def note(text: str) -> None:
-    """A message aside, on stderr."""
+    """Prints a message on stderr."""
     print(visible(text), file=sys.stderr)

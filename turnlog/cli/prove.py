@@ -1,4 +1,4 @@
-"""`turnlog prove` and `check-proof`: what one turn was, for whoever does not have the log."""
+"""`turnlog prove` and `check-proof`: proof of one turn for people without the log."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from turnlog.cli.settings import Id, open_log
 
 Turn = Annotated[int, typer.Option(metavar="N", help="The turn.")]
 Keys = Annotated[
-    list[Path] | None, typer.Option("--key", metavar="F", help="Key that signs a head for it.")
+    list[Path] | None, typer.Option("--key", metavar="F", help="A key to sign a head for it with.")
 ]
 Under = Annotated[
     Path | None,
     typer.Option(
         "--head",
         metavar="NOTE",
-        help="A head that was signed before.",
+        help="An earlier signed head.",
     ),
 ]
-Out = Annotated[Path, typer.Option("--out", metavar="P", help="The proof; P.json what it shows.")]
-Proof = Annotated[Path, typer.Argument(metavar="P", help="The proof, with P.json beside it.")]
+Out = Annotated[Path, typer.Option("--out", metavar="P", help="The proof; P.json has the events.")]
+Proof = Annotated[Path, typer.Argument(metavar="P", help="The proof, with P.json next to it.")]
 Verifiers = Annotated[
     list[Path], typer.Option("--verifier", metavar="F.pub", help="A public key of the log.")
 ]
 Heads = Annotated[
-    list[Path] | None, typer.Option("--head", metavar="NOTE", help="A head it has to agree with.")
+    list[Path] | None,
+    typer.Option("--head", metavar="NOTE", help="A head that it must agree with."),
 ]
 
 
 def prove(id: Id, turn: Turn, out: Out, key: Keys = None, head: Under = None) -> None:
-    """Write what was said in a turn, and the proof of it.
+    """Write the events of a turn, and a proof of them.
 
-    Nothing of other turns, and nothing that is redacted or erased, is in the two files.
+    The two files contain nothing of other turns, and nothing redacted or erased.
     """
     from turnlog.audit.proving import ProvableTurn, continuations, note_for
     from turnlog.projections.tree import Tree
@@ -51,7 +52,7 @@ def prove(id: Id, turn: Turn, out: Out, key: Keys = None, head: Under = None) ->
         goes_on = continuations(tree, note, given)
         proof, sidecar = proven.proof(tree, note), proven.sidecar(tree.origin, goes_on)
     output.write(out, str(proof).encode())
-    output.write(beside(out), sidecar.encoded())
+    output.write(sidecar_of(out), sidecar.encoded())
     size = len(str(proof).encode())
     done = {"conversation": id, "turn": turn, "position": proof.index, "bytes": size}
     said = f"turn {turn} of {id}, position {proof.index}: {size} bytes"
@@ -59,16 +60,16 @@ def prove(id: Id, turn: Turn, out: Out, key: Keys = None, head: Under = None) ->
 
 
 def check_proof(p: Proof, verifier: Verifiers, head: Heads = None) -> None:
-    """Check a proof, without the log, and show what it proves.
+    """Check a proof without the log.
 
-    Exit status 1 where it does not.
+    It also shows what is proven. Exit status 1 if the proof is invalid.
     """
     from turnlog.audit.checking import check
     from turnlog.errors import InvalidNote, InvalidProof
     from turnlog.proof.keys import verifiers_in
 
     keys = [each for file in verifier for each in verifiers_in(file)]
-    contents = [output.read(file) for file in (p, beside(p), *(head or ()))]
+    contents = [output.read(file) for file in (p, sidecar_of(p), *(head or ()))]
     try:
         proven = check(contents[0], contents[1], contents[2:], keys)
     except (InvalidNote, InvalidProof) as error:
@@ -78,7 +79,8 @@ def check_proof(p: Proof, verifier: Verifiers, head: Heads = None) -> None:
     output.document(_plain(proven), human=lambda: _print(proven))
 
 
-def beside(proof: Path) -> Path:
+def sidecar_of(proof: Path) -> Path:
+    """The file with the events, next to the proof."""
     return proof.with_name(f"{proof.name}.json")
 
 

@@ -1,4 +1,4 @@
-"""`turnlog replay`: a bot is asked again what users said."""
+"""`turnlog replay`: asks a bot again what users said."""
 
 from __future__ import annotations
 
@@ -25,10 +25,12 @@ Ids = Annotated[
 ]
 All = Annotated[bool, typer.Option("--all", help="Every conversation.")]
 BotName = Annotated[str, typer.Option("--bot", metavar="MODULE:ATTR", help="The bot.")]
-First = Annotated[bool, typer.Option("--first", help="One difference a conversation.")]
+First = Annotated[
+    bool, typer.Option("--first", help="Only the first difference of a conversation.")
+]
 AcceptedFile = Annotated[
     Path | None,
-    typer.Option("--accepted", metavar="FILE", help="Groups that are known and wanted (TOML)."),
+    typer.Option("--accepted", metavar="FILE", help="Accepted groups (TOML)."),
 ]
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Keep the run, for `compare`.")
@@ -38,7 +40,7 @@ Html = Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write
 
 
 class Reporting(NamedTuple):
-    """What is made of a replay."""
+    """The files that a replay writes."""
 
     accepted: AcceptedFile = None
     first: First = False
@@ -58,22 +60,22 @@ def replay(
     report: Reporting,
     alone: TrialOptions,
 ) -> None:
-    """Ask a bot again what users said, and compare.
+    """Ask a bot again and report where its answers differ.
 
-    Exit status 1 where it answers otherwise, 2 where nothing was replayed or the bot is broken, 3
-    where it only does so in some of several runs. Differences of one cause are one group.
+    Exit status 1 if an answer differs, 2 if nothing was replayed or the bot is broken, 3 if answers
+    differ only in some of several runs. Differences with one cause are one group.
 
-    Clock, tool results and what came before each message are the record's.
+    The clock, the tool results and the past before each message come from the record.
     """
     if all_ if ids else not (all_ or any(choice)):
-        raise typer.BadParameter("name conversations, or give --all, or what chooses some")
+        raise typer.BadParameter("name conversations, or pass --all or an option that selects some")
     how.check()
     output.leave_stdout_to(report.out, report.junit, report.html)
     allowed = differing.allowed()
     if not alone.given:
         _replay(bot, ids or (), choice, how, allowed, report, whole=all_ and not any(choice))
     elif any(report) or any(choice) or how.runs > 1 or how.jobs > 1 or how.pdb:
-        why = "what goes on alone has no run, report, group or choice of conversations"
+        why = "--from-turn cannot be combined with options for runs, reports, groups or selection"
         raise typer.BadParameter(why)
     else:
         live = how.tools == "live"
@@ -90,7 +92,7 @@ def _replay(
     *,
     whole: bool,
 ) -> None:
-    """Print and keep what is found; whole: whether it is asked of all conversations there are."""
+    """Prints and stores the findings; whole: whether all conversations of the log are replayed."""
     from turnlog.replay.runs import accepted, run
 
     known = accepted.load(report.accepted) if report.accepted else accepted.Accepted()

@@ -1,4 +1,4 @@
-"""What a replay found, as `turnlog replay` prints and keeps it."""
+"""Prints and stores what a replay found."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Replayed = Sequence["ReplayedConversation"]
 
 
 def show(results: Iterable[ReplayedConversation], count: int, *, first: bool) -> Replayed:
-    """Print them, each as it comes where that is JSON, and give them all."""
+    """Prints each replay as it comes if that is JSON, and gives them all."""
     gathered: list[ReplayedConversation] = []
     found = _divergences(_counted(results, gathered, count), first)
     if settings().json:
@@ -36,7 +36,7 @@ def show(results: Iterable[ReplayedConversation], count: int, *, first: bool) ->
 def _counted(
     results: Iterable[ReplayedConversation], gathered: list[ReplayedConversation], count: int
 ) -> Iterator[ReplayedConversation]:
-    """They are all gathered, and now and then counted aloud."""
+    """Collects them all, with a progress note now and then."""
     for one in results:
         gathered.append(one)
         yield one
@@ -77,7 +77,7 @@ def _print(found: Iterable[Divergence], replayed: Replayed) -> None:
 
 
 def _print_tracebacks(groups: Iterable[DivergenceGroup]) -> None:
-    """Where a bot that raised was, of the example of each group."""
+    """The place where a bot raised, for the example of each group."""
     from turnlog.replay.grouping.failing import traceback
 
     for group in groups:
@@ -96,6 +96,7 @@ def _row(group: DivergenceGroup) -> tuple[Any, ...]:
 
 
 def note_uncovered(rules: Rules, replayed: Replayed) -> None:
+    """Notes the rules that matched nothing."""
     from turnlog.replay.comparing.coverage import entries
 
     covered = frozenset().union(*(one.covered for one in replayed))
@@ -105,20 +106,20 @@ def note_uncovered(rules: Rules, replayed: Replayed) -> None:
 
 
 def note_accepted(accepted: Accepted, replayed: Replayed, *, whole: bool) -> None:
-    """whole: whether the whole log was replayed, so that what was not seen is gone."""
+    """whole: whether the whole log was replayed, so that unseen groups are gone."""
     known = [each.group for one in replayed for each in one.accepted]
     shown = [each.group for one in replayed for each in one.divergences]
     if known:
         groups = amount(len(set(known)), "group")
         output.note(f"accepted: {amount(len(known), 'turn')} of {groups}")
     for group in accepted.among(shown):
-        output.note(f"accepted, but says something else now: {group}")
+        output.note(f"accepted, but different now: {group}")
     for group in accepted.stale({*known, *shown}) if whole else ():
         output.note(f"accepted, but no longer seen: {group}")
 
 
 def note_next(replayed: Replayed, out: Path | None) -> None:
-    """For people at a terminal: what can be done with what was found."""
+    """Next steps, for people at a terminal."""
     if not sys.stderr.isatty() or settings().json or not any(one.divergences for one in replayed):
         return
     if out is None:
@@ -128,7 +129,7 @@ def note_next(replayed: Replayed, out: Path | None) -> None:
 
 
 def write_reports(replayed: Replayed, head: RunHead, junit: Path | None, html: Path | None) -> None:
-    """head: without the bot's version, which the replay says."""
+    """head: without the bot's version, which the replay adds."""
     from msgspec.structs import replace
 
     from turnlog.reports.junit import junit as as_junit

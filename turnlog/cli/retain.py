@@ -1,4 +1,4 @@
-"""`turnlog retain`: keep conversations by rules, and erase those past their time."""
+"""`turnlog retain`: keeps conversations by rules, and erases those past their ceilings."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from turnlog.cli.settings import actor as this_user
 from turnlog.cli.settings import open_log
 
 Config = Annotated[Path, typer.Option("--config", metavar="FILE", help="The rules, as TOML.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would go; change nothing.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be erased; change nothing.")
+]
 Actor = Annotated[
     str | None,
-    typer.Option("--actor", metavar="A", help="Who answers for it; else your user name."),
+    typer.Option("--actor", metavar="A", help="Who is responsible; default: your user name."),
 ]
 COLUMNS = ("conversation", "rule", "action", "why")
 
 
 def retain(config: Config, dry_run: DryRun = False, actor: Actor = None) -> None:
-    """Keep conversations by rules; erase those past them.
+    """Keep conversations by rules; erase those past their ceilings.
 
-    The first rule that fits a conversation counts. Its floor also keeps from `erase`; holds win
-    over both. Try it with --dry-run first.
+    The first matching rule counts for a conversation. Its floor also protects from `erase`; holds
+    take precedence over both. Try it with --dry-run first.
     """
     from turnlog.engine.erasure.retention import planned, read_rules, set_rules
 
@@ -54,7 +56,7 @@ def _text(path: Path) -> str:
 
 
 def _erase(log: Any, plan: Any, actor: str) -> None:
-    """One after the other; the bytes in free space go with the last."""
+    """Erases one after the other; the last one clears free space."""
     for number, (id, rule) in enumerate(plan.goes, 1):
         vacuum = "yes" if number == len(plan.goes) else "no"
         log.erase(id, reason=f"past the ceiling of the rule {rule!r}", actor=actor, vacuum=vacuum)

@@ -19,7 +19,7 @@ Host = Annotated[
 ]
 Port = Annotated[int, Option(metavar="N", min=0, max=65535, help="Port; 0 for any that is free.")]
 BotName = Annotated[
-    str | None, Option(metavar="MODULE:ATTR|URL", help="Who answers; nobody if not given.")
+    str | None, Option(metavar="MODULE:ATTR|URL", help="The bot; without it, none answers.")
 ]
 BotTimeout = Annotated[float, Option(metavar="S", help="Seconds a bot may take for an answer.")]
 BotIdleTimeout = Annotated[
@@ -27,11 +27,11 @@ BotIdleTimeout = Annotated[
     Option(metavar="S", help="Seconds between two pieces of an answer that streams."),
 ]
 Cors = Annotated[
-    list[str] | None, Option(metavar="ORIGIN", help="Another origin whose pages may use it.")
+    list[str] | None, Option(metavar="ORIGIN", help="Another origin whose pages may connect.")
 ]
 AuthToken = Annotated[
     str | None,
-    Option(envvar="TURNLOG_AUTH_TOKEN", metavar="T", help="Token that REST and /inspect ask for."),
+    Option(envvar="TURNLOG_AUTH_TOKEN", metavar="T", help="Token that REST and /inspect require."),
 ]
 JwtKey = Annotated[
     str | None,
@@ -42,27 +42,29 @@ ClientIds = Annotated[
     bool,
     Option(
         "--client-ids",
-        help="Let clients name their session id: who guesses an id reads that session.",
+        help="Let clients name their session ids; anyone who guesses one can use it.",
     ),
 ]
 RedisUrl = Annotated[
     str | None,
     Option(
         metavar="URL",
-        help="Redis by which servers on one PostgreSQL tell each other that the log has grown.",
+        help="Redis through which servers on one PostgreSQL signal new events.",
     ),
 ]
 SocketioPath = Annotated[str, Option(metavar="PATH", help="Path of the Socket.IO channel.")]
 Namespace = Annotated[str, Option(metavar="NAME", help="Its namespace.")]
-UserMessageEvent = Annotated[str, Option(metavar="EVENT", help="Its event of a user's message.")]
-BotMessageEvent = Annotated[str, Option(metavar="EVENT", help="Its event of a bot's message.")]
-MetadataKey = Annotated[str, Option(metavar="KEY", help="Where a message carries metadata.")]
+UserMessageEvent = Annotated[str, Option(metavar="EVENT", help="Its event for a user's message.")]
+BotMessageEvent = Annotated[str, Option(metavar="EVENT", help="Its event for a bot's message.")]
+MetadataKey = Annotated[str, Option(metavar="KEY", help="The key of a message's metadata.")]
 MaxBody = Annotated[int, Option(metavar="BYTES", help="Largest request with Rasa's events.")]
 MaxEvent = Annotated[
-    int, Option(metavar="BYTES", help="Rasa's events up to which all of an event is kept.")
+    int, Option(metavar="BYTES", help="Rasa's events up to this size are kept whole.")
 ]
-MaxDepth = Annotated[int, Option(metavar="N", help="Nesting up to which all of one is kept.")]
-SessionPersistence = Annotated[bool, Option(help="Whether a session outlives its connection.")]
+MaxDepth = Annotated[
+    int, Option(metavar="N", help="Events nested up to this depth are kept whole.")
+]
+SessionPersistence = Annotated[bool, Option(help="Whether sessions outlive their connections.")]
 Heads = Annotated[
     list[str] | None,
     Option(metavar="PATH|URL", help="Folder for signed heads of the log, or a witness's URL."),
@@ -73,16 +75,18 @@ HeadKeys = Annotated[
 ]
 ShowWork = Annotated[
     bool,
-    Option(help="Whether the chat page shows reasoning, the names of tools, and usage."),
+    Option(help="Whether the chat page shows reasoning, tool names and usage."),
 ]
 
 Run = Annotated[
     str | None,
-    Option("--run", metavar="FILE", help="What `replay --out` kept: /inspect shows its groups."),
+    Option("--run", metavar="FILE", help="A kept run, whose groups /inspect shows."),
 ]
 
 
 class SocketOptions(NamedTuple):
+    """The options that name parts of the Socket.IO channel."""
+
     socketio_path: SocketioPath = "/socket.io"
     namespace: Namespace = "/"
     user_message_evt: UserMessageEvent = "user_uttered"
@@ -91,6 +95,7 @@ class SocketOptions(NamedTuple):
     session_persistence: SessionPersistence = True
 
     def names(self) -> Names:
+        """The names as the server's settings."""
         from turnlog.server.settings import Names
 
         return Names(
@@ -101,11 +106,14 @@ class SocketOptions(NamedTuple):
 
 
 class LimitOptions(NamedTuple):
+    """The options that limit requests with Rasa's events."""
+
     max_body: MaxBody = 64_000_000
     max_event: MaxEvent = 1_000_000
     max_depth: MaxDepth = 100
 
     def limits(self) -> ClientLimits:
+        """The limits as the server's settings."""
         from turnlog.server.settings import ClientLimits
 
         return ClientLimits(tracker_body=self.max_body, event=self.max_event, depth=self.max_depth)
@@ -132,7 +140,7 @@ def serve(
     show_work: ShowWork = True,
     run: Run = None,
 ) -> None:
-    """Serve live conversations: chat, inspector, Socket.IO, REST."""
+    """Serve the chat, the REST channel and the inspector."""
     with needed("server", "the server"):
         from turnlog.server.main import run as serving
         from turnlog.server.settings import Settings

@@ -1,4 +1,4 @@
-"""The options every command has: which database, and whether to print JSON."""
+"""The options that every command has: the database, the key store and JSON output."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Db = Annotated[
     typer.Option(
         "--db",
         metavar="URL",
-        help=f"The database; else what TURNLOG_DB says, else {DEFAULT_DB}.",
+        help=f"The database; default: TURNLOG_DB, then {DEFAULT_DB}.",
         show_default=False,
     ),
 ]
@@ -28,7 +28,7 @@ Keys = Annotated[
     typer.Option(
         "--keys",
         metavar="URL",
-        help="The key store of a sealed log; else what TURNLOG_KEYS says.",
+        help="The key store of a sealed log; default: TURNLOG_KEYS.",
         show_default=False,
     ),
 ]
@@ -37,19 +37,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else
 Id = Annotated[str, typer.Argument(metavar="ID", help="The conversation.")]
 Ids = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]...", help="The conversations; all if none is named."),
+    typer.Argument(metavar="[ID]...", help="The conversations; default: all."),
 ]
-Deleted = Annotated[bool, typer.Option("--deleted", help="Also where it is deleted.")]
+Deleted = Annotated[bool, typer.Option("--deleted", help="Also if it is deleted.")]
 Life = Annotated[
     int | None,
-    typer.Option("--life", metavar="N", help="An earlier one, from before a deletion."),
+    typer.Option("--life", metavar="N", help="An earlier life, before a deletion."),
 ]
 """Arguments and options that many commands have."""
 
 
 class CommonOptions(NamedTuple):
-    """aside: whether stdout is left to a file that the command writes. named: whether the
-    database was, with --db. command: which one runs. ids: the conversations that it names.
+    """aside: whether stdout is reserved for a file that the command writes. named: whether --db was
+    passed. command: the one that runs. ids: the conversations that it names.
     """
 
     db: str = DEFAULT_DB
@@ -65,18 +65,19 @@ _current: ContextVar[CommonOptions] = ContextVar("settings")
 
 
 def settings() -> CommonOptions:
+    """The options of the command that runs."""
     return _current.get()
 
 
 def configure(*, db: str | None, keys: str | None, json: bool) -> None:
-    """Take over what was said before the command."""
+    """Sets the options that come before the command."""
     url = db or os.environ.get("TURNLOG_DB") or DEFAULT_DB
     keys = keys or os.environ.get("TURNLOG_KEYS") or None
     _current.set(CommonOptions(url, json, named=db is not None, keys=keys))
 
 
 def leave_stdout() -> None:
-    """Have everything else printed to stderr."""
+    """Sends all other output to stderr."""
     _current.set(settings()._replace(aside=True))
 
 
@@ -84,7 +85,7 @@ _COMMON = (("db", Db, None), ("keys", Keys, None), ("json", Json, False))
 
 
 def with_common_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, that also takes the options every command has."""
+    """The command, which then also accepts the common options."""
 
     @functools.wraps(command)
     def run(
@@ -119,21 +120,21 @@ def _named_in(arguments: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def actor() -> str:
-    """Who runs the command: what TURNLOG_ACTOR says, else the user."""
+    """The user of the command: TURNLOG_ACTOR, else the user name."""
     import getpass
 
     try:
         return os.environ.get("TURNLOG_ACTOR") or getpass.getuser()
-    except (OSError, KeyError):  # a process whose user has no name
+    except (OSError, KeyError):  # the user may have no name
         return "unnamed"
 
 
 def open_log(*, create: bool = False, readonly: bool = False, shows: bool = True) -> Any:
-    """The log of the database asked for; a context manager.
+    """The log of the requested database; a context manager.
 
-    Raises NoSuchLog where there is none, unless the command may create it. readonly: for commands
-    that only read, which change nothing but where the log keeps who reads it. shows: whether the
-    command shows what was said.
+    Raises NoSuchLog if it does not exist and the command may not create it. readonly: for commands
+    that only read; they write only the record of readers. shows: whether the command shows
+    contents.
     """
     from turnlog.engine.log import Turnlog
 
@@ -142,7 +143,7 @@ def open_log(*, create: bool = False, readonly: bool = False, shows: bool = True
 
 
 def _as_reader(log: Any) -> Any:
-    """The log once it is recorded who reads it, where it keeps that."""
+    """The log, after its reader is recorded, if it keeps such records."""
     from turnlog.engine.access import AccessWatch, access_request
     from turnlog.engine.log import Turnlog
     from turnlog.errors import StorageError
@@ -155,20 +156,20 @@ def _as_reader(log: Any) -> Any:
         log = Turnlog(open_store())
         log.writer.perform(access_request(log, way, settings().ids, actor=actor(), reason=reason))
     except StorageError as error:
-        why = f"this log keeps who reads it, so reading needs write access: {error}"
+        why = f"this log records its readers, so reading needs write access: {error}"
         raise StorageError(why) from error
     return log
 
 
 def open_store(*, create: bool = False, readonly: bool = False) -> Any:
-    """What that log is kept in."""
+    """The store of that log."""
     from turnlog.keys.opening import recorder
 
     return recorder(_database(), keys=settings().keys, create=create, readonly=readonly)
 
 
 def open_sealed(*, create: bool = False, readonly: bool = False) -> Any:
-    """The same as it is stored: of a sealed log, what can be copied and compared without keys."""
+    """The store with its stored bytes: a sealed log can be copied and compared without keys."""
     from turnlog.storage.urls import recorder
 
     return recorder(_database(), create=create, readonly=readonly)
@@ -178,12 +179,12 @@ def _database() -> str:
     from turnlog.errors import StorageError
 
     if settings().db == "memory:":
-        raise StorageError("'memory:' ends with the command; name a database that stays")
+        raise StorageError("'memory:' ends with the command; name a persistent database")
     return settings().db
 
 
 def or_no_log() -> AbstractContextManager[None]:
-    """For commands that make a log: where they fail and nothing is in it, none is left."""
+    """For commands that create a log: if they fail and it is empty, it is removed."""
     from turnlog.storage.unused import removed_unused
     from turnlog.storage.urls import sqlite_path
 

@@ -29,12 +29,12 @@ def show(
     deleted: Deleted = False,
     life: Life = None,
 ) -> None:
-    """Show a conversation's state, now or at an earlier moment.
+    """Show the state, or what was said, now or then.
 
-    Or what was said up to then, as edited and without what was taken back.
+    What was said is shown as edited and without rewound turns.
     """
     if sum(moment is not None for moment in (at_turn, at_event, at)) > 1:
-        raise typer.BadParameter("give one of --at-turn, --at-event and --at")
+        raise typer.BadParameter("pass only one of --at-turn, --at-event and --at")
     from turnlog.engine.conditions import seconds
 
     time = None if at is None else seconds(at)
@@ -43,7 +43,7 @@ def show(
             id, turn=at_turn, event=at_event, time=time, deleted=deleted or life is not None,
             life=life,
         )  # fmt: skip
-        if conversation.state.deleted:  # as it was before
+        if conversation.state.deleted:  # the state before the deletion
             before = conversation.state.event - 1
             conversation = log.conversation(id, event=before, deleted=True, life=life)
         if dialogue:
@@ -55,7 +55,7 @@ def show(
 
 
 def described(id: str, state: Any) -> dict[str, Any]:
-    """A state as JSON: numbers and slots first, then what else there is."""
+    """A state as JSON: numbers and slots first, then the rest."""
     from turnlog.serializers.shared.plain import to_plain
 
     context = state.context
@@ -84,7 +84,7 @@ def described(id: str, state: Any) -> dict[str, Any]:
 
 
 def described_origin(lineage: Any) -> dict[str, Any] | None:
-    """What a conversation is a fork of, None where it is none."""
+    """The origin of a fork, None for other conversations."""
     if lineage.origin is None:
         return None
     trial = {"trial": True} if lineage.trial else {}

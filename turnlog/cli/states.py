@@ -10,7 +10,7 @@ from turnlog.cli.settings import Ids, open_log
 
 
 def states(ids: Ids = None) -> None:
-    """Show the slots after every turn, rebuilt by replay."""
+    """Show the slots after every turn."""
     with open_log(readonly=True) as log:
         output.lines(_states(log, ids or log.ids()), columns=("conversation", "turn", "slots"))
 

@@ -1,4 +1,4 @@
-"""`turnlog subject`: everything about one person, for whoever asks for it."""
+"""`turnlog subject`: everything about one person, for that person."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from turnlog.cli.settings import actor as this_user
 from turnlog.cli.settings import open_log
 from turnlog.cli.whom import Maker
 
-Person = Annotated[str, typer.Argument(metavar="PERSON", help="Who, as UserIdentified says.")]
-Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where the files go.")]
+Person = Annotated[
+    str, typer.Argument(metavar="PERSON", help="The person, by an id in UserIdentified.")
+]
+Out = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="The folder for the files.")]
 Letter = Annotated[
     bool, typer.Option("--letter", help="Also explain, in sentences, how values came about.")
 ]
 Slot = Annotated[
-    str | None, typer.Option("--slot", metavar="NAME", help="In the letter, this value alone.")
+    str | None, typer.Option("--slot", metavar="NAME", help="Only this value in the letter.")
 ]
 
 
 def subject(
     person: Person, out: Out, letter: Letter = False, slot: Slot = None, actor: Maker = None
 ) -> None:
-    """Write what the log holds about a person.
+    """Write what the log contains about a person.
 
-    As a page and as JSON, in all conversations and channels, deleted ones too, with who received
-    it; what is about others is left out.
+    The page and the JSON cover all conversations and channels, including deleted ones, and the
+    recipients of exports. What is about others is omitted.
     """
     from turnlog.audit.provenance import provenance
     from turnlog.audit.subject import subject as found_about
@@ -36,7 +38,7 @@ def subject(
     from turnlog.reports import subject as pages
 
     if slot is not None and not letter:
-        raise typer.BadParameter("--slot is for --letter")
+        raise typer.BadParameter("--slot needs --letter")
     with open_log(readonly=True) as log:
         made = provenance(log, by=actor or this_user())
         found = found_about(log, person)

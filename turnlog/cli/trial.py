@@ -1,4 +1,4 @@
-"""`turnlog replay ID --from-turn N`: what if the conversation went on alone from there."""
+"""`turnlog replay ID --from-turn N`: a bot continues a conversation from a turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FromTurn = Annotated[
     int | None,
-    typer.Option("--from-turn", metavar="N", help="Go on alone from this turn's message."),
+    typer.Option("--from-turn", metavar="N", help="Let the bot continue from this turn."),
 ]
 Say = Annotated[
     str | None, typer.Option("--say", metavar="TEXT", help="Another message in its place.")
@@ -27,17 +27,17 @@ Edit = Annotated[
     typer.Option("--edit", metavar="EVENT=JSON", help="Other fields for a recorded event."),
 ]
 Follow = Annotated[
-    bool, typer.Option("--follow", help="Say the later recorded messages after that, too.")
+    bool, typer.Option("--follow", help="Then send the later recorded messages, too.")
 ]
 Beside = Annotated[
     str | None,
-    typer.Option("--beside", metavar="BOT", help="Hold against what this bot does from there."),
+    typer.Option("--beside", metavar="BOT", help="Compare with this bot's answers from there."),
 ]
 As = Annotated[str | None, typer.Option("--as", metavar="NEW", help="Keep it as a trial fork.")]
 
 
 class TrialOptions(NamedTuple):
-    """What of a replay is asked for by those who go on alone."""
+    """The options that let a bot continue from a turn."""
 
     from_turn: FromTurn = None
     say: Say = None
@@ -48,6 +48,7 @@ class TrialOptions(NamedTuple):
 
     @property
     def given(self) -> bool:
+        """Whether any of them was passed."""
         return any(self[1:]) or self.from_turn is not None or self.say is not None
 
 
@@ -60,13 +61,13 @@ def replay_trial(
     timeout: float,
     live: bool,
 ) -> None:
-    """Go on alone and tell how; exit status 1 where it differs."""
+    """Continues from the turn and reports the answers. Exit status 1 if one differs."""
     from turnlog.replay.trying import trial
 
     if len(ids) != 1:
-        raise typer.BadParameter("one conversation goes on alone: name it")
+        raise typer.BadParameter("--from-turn is for one conversation: name it")
     if options.from_turn is None and not options.edit:
-        raise typer.BadParameter("say from where it goes on alone: --from-turn N")
+        raise typer.BadParameter("these options need --from-turn N")
     with open_log(readonly=options.as_ is None) as log:
         tried = trial.go_on(
             log,
@@ -83,7 +84,7 @@ def replay_trial(
         )
         if options.as_ is not None:
             trial.keep(log, tried, options.as_, reason=f"tried with {bot}")
-    _tell(tried, options.as_, "bot beside" if options.beside else "record")
+    _print(tried, options.as_, "other bot" if options.beside else "record")
     if tried.differs:
         raise typer.Exit(1)
 
@@ -100,24 +101,25 @@ def load_bot(name: str, timeout: float) -> Any:
 
 
 def _edit(given: str) -> tuple[int, Mapping[str, Any]]:
-    """Number of an event and its other fields."""
+    """The number of an event and its new fields."""
     import msgspec
 
     number, _, fields = given.partition("=")
     try:
         return int(number), msgspec.json.decode(fields, type=dict[str, Any])
-    except ValueError as error:  # msgspec's is one
-        why = f"{given!r} is not EVENT=JSON, as in 4='{{\"value\": 3}}': {error}"
+    except ValueError as error:  # also msgspec's
+        why = f"{given!r} is not EVENT=JSON, such as 4='{{\"value\": 3}}': {error}"
         raise typer.BadParameter(why) from error
 
 
-def _tell(tried: Trial, kept: str | None, reference: str) -> None:
+def _print(tried: Trial, kept: str | None, reference: str) -> None:
     if settings().json:
         output.lines(_lines(tried, kept), columns=())
         return
     output.table(("turn", "who", "what"), _rows(tried, reference))
     count = sum(turn.divergence is not None for turn in tried.turns)
-    output.say(f"{amount(len(tried.turns), 'turn')}, {count:,} unlike the {reference}'s")
+    verb = "differs" if count == 1 else "differ"
+    output.say(f"{amount(len(tried.turns), 'turn')}, {count:,} {verb} from the {reference}")
     if kept is not None:
         output.say(f"kept as {kept}, a trial fork of {tried.conversation}")
 
@@ -131,17 +133,17 @@ def _lines(tried: Trial, kept: str | None) -> Iterator[dict[str, Any]]:
 
 
 def _rows(tried: Trial, reference: str) -> Iterator[tuple[Any, ...]]:
-    """What was said; of a turn that differs, what the reference said too, and how it differs."""
+    """The messages; of a turn that differs, also the reference's, and the difference."""
     for turn in tried.turns:
         yield turn.turn, "user", turn.message.text
-        yield from (("", "bot", text) for text in _told(turn.actual))
+        yield from (("", "bot", text) for text in _texts(turn.actual))
         if turn.divergence is not None:
-            yield from (("", reference, text) for text in _told(turn.expected))
+            yield from (("", reference, text) for text in _texts(turn.expected))
             yield "", "differs", turn.divergence.group
 
 
-def _told(answer: Sequence[Any]) -> Iterator[str]:
-    """What people read of an answer."""
+def _texts(answer: Sequence[Any]) -> Iterator[str]:
+    """An answer as people read it."""
     for event in answer:
         text = getattr(event, "text", None) or getattr(event, "detail", None)
         if text:

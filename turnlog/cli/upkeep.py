@@ -1,4 +1,4 @@
-"""`turnlog delete`, `rebuild` and `stats`: what the keeper of a log needs."""
+"""`turnlog delete`, `rebuild` and `stats`: upkeep of a log."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turnlog.domain.amounts import amount
 REMAINS = "the bytes remain in the log until `turnlog erase`"
 
 Actor = Annotated[str | None, typer.Option("--actor", metavar="A", help="Who deletes it.")]
-Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept with it.")]
+Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Recorded with it.")]
 
 
 def delete(id: Id, reason: Reason = None, actor: Actor = None) -> None:
@@ -27,14 +27,14 @@ def delete(id: Id, reason: Reason = None, actor: Actor = None) -> None:
     output.document(done, human=lambda: output.say(f"deleted {id}: {REMAINS}"))
 
 
-Force = Annotated[bool, typer.Option("--force", help="Where that hides what is missing, too.")]
+Force = Annotated[bool, typer.Option("--force", help="Even if that hides missing rows.")]
 
 
 def rebuild(force: Force = False) -> None:
     """Make current states and read models again from the log.
 
-    It verifies first. Where heads stand ahead of the rows they are all that tells of rows that
-    are gone; only --force goes on then, and the log keeps who did so and what was found.
+    It verifies first. If heads are ahead of the rows, they are the only evidence of lost rows, and
+    only --force continues; the log then records who forced it and what was found.
     """
     from turnlog.audit.rebuilding import faults_of, record_rebuild
     from turnlog.audit.rebuilding import rebuild as rebuilt
@@ -49,7 +49,7 @@ def rebuild(force: Force = False) -> None:
     with open_log() as log:
         done = rebuilt(log.store)
         if ahead:
-            check_tail(log)  # which the heads that were ahead did not let it record
+            check_tail(log)  # not recorded while heads were ahead
             record_rebuild(log, [*ahead, *faults], actor())
     found = {"faults": _plain(faults)} if faults else {}
     output.document(
@@ -57,14 +57,14 @@ def rebuild(force: Force = False) -> None:
     )
     if faults:
         had_found = amount(len(faults), "fault")
-        output.note(f"verifying had found {had_found}; what is derived is made again")
+        output.note(f"verify found {had_found}; derived data is made again")
 
 
 def _refuse(faults: list[Any]) -> None:
     from turnlog.cli.verify import print_faults
 
     output.document({"rebuilt": {}, "faults": _plain(faults)}, human=lambda: print_faults(faults))
-    output.note("nothing is rebuilt: heads stand ahead of the rows, restore a backup; or --force")
+    output.note("nothing is rebuilt: heads are ahead of the rows; restore a backup, or use --force")
     raise typer.Exit(1)
 
 
@@ -75,7 +75,7 @@ def _plain(faults: list[Any]) -> Any:
 
 
 def stats() -> None:
-    """Count what the log holds."""
+    """Count what the log contains."""
     with open_log(readonly=True, shows=False) as log:
         counts = _counted(log)
     output.document(counts, human=lambda: output.table(("field", "value"), counts.items()))

@@ -17,17 +17,17 @@ Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes
 
 Heads = Annotated[
     list[Path] | None,
-    typer.Option("--head", metavar="NOTE", help="A head that was signed and kept elsewhere."),
+    typer.Option("--head", metavar="NOTE", help="A signed head, kept elsewhere."),
 ]
 Verifiers = Annotated[
     list[Path] | None,
-    typer.Option("--verifier", metavar="F.pub", help="A public key that heads are signed with."),
+    typer.Option("--verifier", metavar="F.pub", help="A public key that checks heads."),
 ]
 
 
 Authorities = Annotated[
     list[Path] | None,
-    typer.Option("--tsa", metavar="CERT.pem", help="An authority whose timestamps are believed."),
+    typer.Option("--tsa", metavar="CERT.pem", help="A trusted timestamp authority."),
 ]
 
 
@@ -40,11 +40,12 @@ def verify(
 ) -> None:
     """Check that nothing recorded was changed.
 
-    And that heads, snapshots and read models follow from it.
+    It also checks that heads, snapshots and read models follow from the events.
 
-    With IDs: these conversations' events, heads and snapshots alone. With heads: that the log
-    still goes on from what was signed, which shows what was rewritten, cut off or put back. A
-    sealed log without --keys: its digests alone, which need no key.
+    With IDs: only the events, heads and snapshots of these conversations. With heads: also that the
+    log continues from what was signed, which reveals rewritten, truncated or restored rows. A
+    sealed log without --keys: only its digests, which need no key.
+
     Exit status 1 for a fault.
     """
     from turnlog.projections import register_installed
@@ -58,7 +59,7 @@ def verify(
 
 
 def _verified(ids: Ids, jobs: int, kept: list[Any]) -> tuple[Any, Any]:
-    """What was found, and how far the log goes on from the heads, where there are any."""
+    """The faults, and how far the log continues from the heads, if there are any."""
     from turnlog.audit.fault import Fault
     from turnlog.audit.verify import Verification
     from turnlog.audit.verify import verify as checked
@@ -71,7 +72,7 @@ def _verified(ids: Ids, jobs: int, kept: list[Any]) -> tuple[Any, Any]:
             else:
                 verification = checked(store, ids or None, jobs=jobs)
             return verification, _anchored(store, kept, verification)
-    except Corrupt as error:  # what a log begins with, without which it is not opened
+    except Corrupt as error:  # the log's beginning; without it no log opens
         return Verification(faults=[Fault(None, None, str(error))], ok=False), None
 
 
@@ -82,11 +83,11 @@ def _report(verification: Any, anchored: Any) -> None:
     found = counted | ({} if anchored is None else {"anchored": asdict(anchored)})
     output.document(found, human=lambda: _print(verification, anchored))
     if settings().json and anchored is None:
-        output.note("not anchored: no head was given")
+        output.note("not anchored: pass --head to compare with a signed head")
 
 
 def _kept(heads: Any, verifiers: Any, authorities: Any) -> list[Any]:
-    """The heads to compare it with."""
+    """The heads to compare the log with."""
     from turnlog.audit.anchoring import head_in
     from turnlog.errors import InvalidKey
     from turnlog.proof.keys import verifiers_in
@@ -94,14 +95,14 @@ def _kept(heads: Any, verifiers: Any, authorities: Any) -> list[Any]:
 
     keys = [key for file in verifiers for key in verifiers_in(file)]
     if heads and not keys:
-        raise InvalidKey("heads are checked with the public keys they are signed with: --verifier")
+        raise InvalidKey("heads need the public keys that check them: --verifier F.pub")
     believed = [each for file in authorities for each in certificates_in(file)]
     return [head_in(file, output.read(file), keys, believed) for file in heads]
 
 
 @contextmanager
 def _opened() -> Iterator[tuple[Any, bool]]:
-    """What the log is kept in, and whether it is sealed and comes without its keys."""
+    """The store, and whether it is sealed and opened without its keys."""
     from turnlog.keys.opening import named_store
 
     with closing(open_sealed(readonly=True)) as store:
@@ -117,8 +118,10 @@ def _without_keys(store: Any, ids: list[str] | None) -> Any:
     from turnlog.errors import StorageError
 
     if ids:
-        raise StorageError(f"{store.url}: a conversation of a sealed log is found with --keys")
-    output.note("the log is sealed, and without --keys nothing is opened: digests are checked")
+        raise StorageError(
+            f"{store.url}: conversations of a sealed log can only be found with --keys"
+        )
+    output.note("the log is sealed; without --keys only digests are checked")
     return verify_digests(store)
 
 
@@ -142,7 +145,7 @@ def _print(verification: Any, anchored: Any) -> None:
 def _to_where(anchored: Any) -> str:
     if anchored is None or anchored.position < 0:
         return "not anchored"
-    behind = f", {amount(anchored.after, 'row')} behind it" if anchored.after else ""
+    behind = f", {amount(anchored.after, 'row')} after it" if anchored.after else ""
     return f"anchored up to position {anchored.position}{behind}"
 
 

@@ -1,4 +1,4 @@
-"""Options of commands that do something to a conversation or a person, and answer for it."""
+"""Options of commands that act on a conversation or a person, and record who is responsible."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ import typer
 
 Of = Annotated[
     str | None,
-    typer.Argument(metavar="[ID]", help="The conversation, all lives of it.", show_default=False),
+    typer.Argument(
+        metavar="[ID]", help="The conversation, with all its lives.", show_default=False
+    ),
 ]
 Person = Annotated[
-    str | None, typer.Option("--person", metavar="P", help="A person, by any name of theirs.")
+    str | None, typer.Option("--person", metavar="P", help="A person, by any of their ids.")
 ]
 Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why; it stays, so name nobody.")
+    str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept, so name no person.")
 ]
-Actor = Annotated[str, typer.Option("--actor", metavar="A", help="Who answers for it.")]
+Actor = Annotated[str, typer.Option("--actor", metavar="A", help="Who is responsible.")]
 Maker = Annotated[
-    str | None, typer.Option("--actor", metavar="NAME", help="Who makes it; else your user name.")
+    str | None,
+    typer.Option("--actor", metavar="NAME", help="Who makes it; default: your user name."),
 ]
 
 
 def check_one(id: str | None, person: str | None) -> None:
+    """Raises BadParameter unless exactly one of them is given."""
     if (id is None) == (person is None):
-        raise typer.BadParameter("give one of ID and --person")
+        raise typer.BadParameter("pass either ID or --person")

@@ -14,21 +14,21 @@ COLUMNS = ("event", "turn", "type", "value", "text", "actor")
 
 Slot = Annotated[str | None, typer.Argument(metavar="[SLOT]", help="The slot.")]
 OfEvent = Annotated[
-    int | None, typer.Option("--event", metavar="N", help="The event, in a slot's place.")
+    int | None, typer.Option("--event", metavar="N", help="An event instead of a slot.")
 ]
 
 
 def why(id: Id, slot: Slot = None, at_turn: AtTurn = None, event: OfEvent = None) -> None:
     """Show what led to a slot's value, or to an event.
 
-    What was said, understood, called and returned, and what set, restored or cleared it.
+    That is what was said, understood, called and returned, and what set, restored or cleared it.
     """
     from turnlog.audit import why as reasons
 
     if (slot is None) == (event is None):
-        raise typer.BadParameter("give a SLOT or --event N")
+        raise typer.BadParameter("pass SLOT or --event N")
     if event is not None and at_turn is not None:
-        raise typer.BadParameter("give --at-turn with a SLOT alone")
+        raise typer.BadParameter("--at-turn is only for SLOT")
     with open_log(readonly=True) as log:
         conversation = log.conversation(id, turn=at_turn)
         if event is not None:

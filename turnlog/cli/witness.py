@@ -1,4 +1,4 @@
-"""`turnlog witness`: keeps the last head of each log, and cosigns what goes on from it."""
+"""`turnlog witness`: stores the last head of each log, and cosigns heads that continue from it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from turnlog.extras import needed
 Keys = Annotated[
     list[Path], typer.Option("--key", metavar="F", help="Its private key, of `keygen --witness`.")
 ]
-Logs = Annotated[
-    Path, typer.Option(metavar="FOLDER", help="The logs' public keys, and what it keeps of them.")
-]
+Logs = Annotated[Path, typer.Option(metavar="FOLDER", help="The logs' public keys and last heads.")]
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to bind to.")]
-Port = Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for any.")]
+Port = Annotated[
+    int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for any that is free.")
+]
 Once = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATH|URL", help="Look at this folder of heads, once, and serve nothing."),
+    typer.Option(metavar="PATH|URL", help="Check the heads published here once, and do not serve."),
 ]
 
 
 def witness(
     key: Keys, logs: Logs, host: Host = "127.0.0.1", port: Port = 5006, once: Once = None
 ) -> None:
-    """Cosign heads of logs that only grow, and refuse all else.
+    """Serve a witness, which cosigns heads of logs that only grow.
 
-    The first head of a log whose key is in FOLDER is where it begins. Exit status 1 where one
-    does not go on from the last.
+    The first head of a log whose key is in FOLDER is its beginning. With --once, exit status 1 if a
+    head does not continue from the last.
     """
     import time
 

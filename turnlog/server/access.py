@@ -1,4 +1,4 @@
-"""Who reads over HTTP, where the log keeps that: recorded before the answer is made."""
+"""Records who reads over HTTP, before the answer is made, if the log keeps such records."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from turnlog.server.auth import Principal
 from turnlog.server.services import Services
 
 REASON = "turnlog-reason"
-"""The header that says why."""
+"""The header that gives the reason for reading."""
 
 _READING = {"GET", "HEAD"}
 
 
 async def record_access(request: Request[Any, Any, Any]) -> None:
-    """Before a route that shows what was said; somebody's own conversation needs no record."""
+    """Runs before a route that shows what was said. A conversation's own user needs no record."""
     principal: Principal | None = request.state.get("principal")
     if principal is None or not principal.everything or request.method not in _READING:
         return

@@ -1,7 +1,7 @@
-"""Which answers a server on the same PostgreSQL is at work on: each is an advisory lock.
+"""Leases on answers: servers on the same PostgreSQL take an advisory lock for each answer.
 
-A lock ends with the connection that holds it, so that what a server owed that was killed is free
-at once. An answer that comes quickly takes none.
+A lock ends with the connection that holds it, so the unfinished answers of a killed server are free
+immediately. A quick answer takes no lock.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from turnlog.storage.urls import libpq_url
 logger = logging.getLogger(__name__)
 
 QUICK_SECONDS = 0.25
-"""An answer within that time takes no lock."""
+"""An answer within this time, in seconds, takes no lock."""
 
 RENEWAL_SECONDS = 1.0
-"""Between looks whether the connection that holds a lock is still there."""
+"""Seconds between checks that the connection that holds a lock still exists."""
 
 PATIENCE_SECONDS = 2.0
 
@@ -39,16 +39,16 @@ class AnswerLeases:
         self._working: set[asyncio.Task[Any]] = set()
 
     async def take(self, name: str) -> bool:
-        """Whether the answer of that name is this server's now; False too where none can be had."""
+        """Takes the lease on an answer. False if another server has it, or on an error."""
         return await self._ask("SELECT pg_try_advisory_lock(%s)", name)
 
     def release(self, name: str) -> None:
-        """Give back what `take` took, in the background."""
+        """Gives back what `take` took, in the background."""
         self._start(self._ask("SELECT pg_advisory_unlock(%s)", name))
 
     @asynccontextmanager
     async def held(self, name: str) -> AsyncIterator[None]:
-        """The answer is this server's from shortly after the block began until it ends."""
+        """Holds the lease on the answer from shortly after the block began until the block ends."""
         ended = asyncio.Event()
         self._start(self._hold(name, ended))
         try:
@@ -57,6 +57,7 @@ class AnswerLeases:
             ended.set()
 
     async def close(self) -> None:
+        """Waits for the work in the background and closes the connection."""
         await asyncio.gather(*self._working, return_exceptions=True)
         await self._drop()
 
@@ -66,7 +67,7 @@ class AnswerLeases:
         task.add_done_callback(self._working.discard)
 
     async def _hold(self, name: str, ended: asyncio.Event) -> None:
-        """Not cancelled, so that the connection is never left in the middle of an answer."""
+        """Never cancelled, so that the connection is not left in the middle of an answer."""
         if await _within(ended, QUICK_SECONDS):
             return
         holder = None
@@ -85,7 +86,9 @@ class AnswerLeases:
                     row = await (await connection.execute(statement, [_key(name)])).fetchone()
                     return bool(row and row[0])
             except (psycopg.Error, OSError, TimeoutError) as error:
-                logger.warning("whose an answer is cannot be asked: %s", type(error).__name__)
+                logger.warning(
+                    "cannot check which server works on an answer: %s", type(error).__name__
+                )
                 await self._drop()
                 return False
             except asyncio.CancelledError:
@@ -95,7 +98,7 @@ class AnswerLeases:
     async def _connected(self) -> psycopg.AsyncConnection[Any]:
         if self._connection is None or not is_alive(self._connection):
             await self._drop()
-            # PgBouncer lends a connection for a transaction: one without an end keeps its locks
+            # PgBouncer lends a connection for a transaction: one that never ends keeps its locks
             self._connection = await psycopg.AsyncConnection.connect(
                 self._address.url,
                 autocommit=not self._address.pooled,
@@ -110,7 +113,7 @@ class AnswerLeases:
 
 
 async def _within(event: asyncio.Event, seconds: float) -> bool:
-    """Whether the event is set by then."""
+    """Whether the event is set before the timeout."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

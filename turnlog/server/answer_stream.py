@@ -1,4 +1,4 @@
-"""One answer, to the request that asked: its messages as they come, as lines or as events."""
+"""One answer for the request that asked: its messages as they come, as lines or as events."""
 
 from __future__ import annotations
 
@@ -15,24 +15,27 @@ from turnlog.server.notes import Preview
 
 
 class AnswerStream:
-    """Hears an answer and gives it to one reader; recipient: the conversation."""
+    """Collects an answer for one reader. recipient: the conversation."""
 
     def __init__(self, recipient: str) -> None:
         self._recipient = recipient
         self._heard: asyncio.Queue[Event | Preview | None] = asyncio.Queue()
 
     def preview(self, preview: Preview) -> None:
+        """Queues a chunk of a message."""
         self._heard.put_nowait(preview)
 
     def said(self, events: Sequence[Event]) -> None:
+        """Queues recorded events."""
         for event in events:
             self._heard.put_nowait(event)
 
     def end(self, _: Any = None) -> None:
+        """Ends the stream."""
         self._heard.put_nowait(None)
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """Rasa's messages, a line of JSON each."""
+        """Rasa's messages, one line of JSON each."""
         while (heard := await self._heard.get()) is not None:
             spoken = None if isinstance(heard, Preview) else wire.spoken(heard)
             for message in wire.rest_messages(self._recipient, spoken) if spoken else ():

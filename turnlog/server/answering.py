@@ -1,4 +1,4 @@
-"""Asks the bot for the answer to a message, and records it: at once, or piece by piece."""
+"""Asks the bot for the answer to a message and records it, whole or piece by piece."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SILENCES_KEPT = 10_000
-"""Conversations of which is kept that the bot had nothing to say to the last message."""
+"""Conversations for which the server remembers that the bot had no answer to the last message."""
 
 
 class Answering:
-    """The answers of one bot. tell: takes notes for readers; asked: where the bot is at work."""
+    """The answers of one bot. tell: sends notes to readers. asked: where the bot is at work."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Answering:
     async def answer(
         self, conversation: str, number: int | None, listener: Listener | None = None
     ) -> Sequence[Event]:
-        """What the bot answers to the message of that event (None: the last), now or before."""
+        """The bot's answer to the message of that event (None: the last), new or stored."""
         pending = await self._patience.insist(lambda: self._pending(conversation, number))
         if pending is None:
             return ()
@@ -73,7 +73,7 @@ class Answering:
             return await self._new_answer(pending, listener)
 
     def stop(self, conversation: str) -> bool:
-        """Break off the answer that is under way; whether there is one."""
+        """Stops the answer in progress. False if none is."""
         stop = self._stops.get(conversation)
         if stop is not None:
             stop.set()
@@ -85,13 +85,13 @@ class Answering:
         )
 
     def _holding(self, pending: PendingMessage) -> AbstractAsyncContextManager[None]:
-        """No other server works on the answer meanwhile."""
+        """Ensures that no other server works on the answer meanwhile."""
         if self._leases is None:
             return nullcontext()
         return self._leases.held(lease(pending.conversation.id, pending.number))
 
     def _note_silence(self, conversation: str, number: int) -> None:
-        """The bot is not asked again; where too many were silent since, it may be."""
+        """Remembers not to ask the bot again, until many other answers were silent."""
         self._silent[conversation] = number
         self._silent.move_to_end(conversation)
         if len(self._silent) > SILENCES_KEPT:
@@ -117,7 +117,7 @@ class Answering:
     async def _asked_until_answered(
         self, pending: PendingMessage, audience: AnswerAudience, stop: asyncio.Event
     ) -> tuple[LiveConversation, Outcome]:
-        """Where the bot could not read the log it is asked again, with what it said meanwhile."""
+        """If the bot could not read the log, asks it again, with what it said meanwhile."""
         views: list[LiveConversation] = []
 
         async def attempt() -> Outcome:
@@ -157,7 +157,7 @@ class Answering:
         outcome: Outcome,
         audience: AnswerAudience,
     ) -> int:
-        """Record what is left of the answer, and its end; the number of the last event."""
+        """Records the rest of the answer and its end. Gives the number of the last event."""
         begun = await view.answer.close()
         ending = _Ending(outcome, streams=view.answer.streams)
         events = [*([] if begun is None else [begun]), *ending.events()]
@@ -172,7 +172,7 @@ class Answering:
     async def _record(
         self, pending: PendingMessage, events: Sequence[Event], ending: _Ending
     ) -> Recorded:
-        """What was recorded: the answer, or that the log cannot hold it."""
+        """Records the answer, or the reason why the log cannot store it."""
         try:
             return await self._patience.insist(lambda: self._record_once(pending, events))
         except InvalidEvent as error:
@@ -200,7 +200,7 @@ class Answering:
 
 
 class _Ending(msgspec.Struct):
-    """How an answer ends; streams: whether it came piece by piece."""
+    """The events that end an answer. streams: whether it came piece by piece."""
 
     outcome: Outcome
     streams: bool
@@ -222,4 +222,5 @@ class _Ending(msgspec.Struct):
 
 
 def lease(conversation: str, number: int) -> str:
+    """The name of the lease on the answer to a message."""
     return f"{number} of {conversation}"

@@ -1,8 +1,9 @@
-"""The server put together: one ASGI application of routes, Socket.IO and pages on one log.
+"""Assembles the server: one ASGI application of routes, Socket.IO and pages on one log.
 
 A group of routes is a module with a sequence of Litestar handlers, named in ROUTES. A handler's
-path parameter `conversation` says whose route it is and is authorised before it runs; `log`, an
-AsyncTurnlog, `principal` and the `services` come as arguments of those names.
+path parameter `conversation` names the conversation that the request needs rights for; they are
+checked before the handler runs. `log`, an AsyncTurnlog, `principal` and the `services` are injected
+as arguments of those names.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ ROUTES: tuple[str, ...] = (
 async def serving(
     settings: Settings, *, bot: LoadedBot | None = None, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[tuple[Any, Services]]:
-    """The ASGI application on its open log, for as long as the block lasts."""
+    """The ASGI application on its open log, for the duration of the block."""
     async with AsyncExitStack() as stack:
         log = await stack.enter_async_context(aopen(settings.db, clock=clock, keys=settings.keys))
         secret = await stored_secret(log)
@@ -77,7 +78,7 @@ async def serving(
 
 
 def timers(services: Services, bot: LoadedBot | None) -> Timers:
-    """Deadlines of prompts: the bot says what follows if it is made of units."""
+    """Deadlines of prompts. A bot made of units decides what follows."""
     dialog: Any = (
         bot.bot if bot is not None and hasattr(bot.bot, "timed_out") else RepeatingDialog()
     )
@@ -90,7 +91,7 @@ def timers(services: Services, bot: LoadedBot | None) -> Timers:
 
 
 def application(services: Services) -> Any:
-    """Routes and Socket.IO; mounting the one in the other breaks its transports."""
+    """Routes and Socket.IO. Mounting one in the other would break its transports."""
     chat = SocketChannel(services)
     path = services.settings.names.path
     routes = ConversationPaths(litestar(services))
@@ -99,6 +100,7 @@ def application(services: Services) -> Any:
 
 
 def litestar(services: Services) -> Litestar:
+    """The routes as a Litestar application."""
     settings = services.settings
     return Litestar(
         route_handlers=[handler for group in ROUTES for handler in _loaded(group)],

@@ -1,4 +1,4 @@
-"""Who sees an answer while it comes: the pages and sockets here, and the request that asked."""
+"""Sends an answer in progress to pages and sockets here, and to the request that asked."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from turnlog.domain.events import Event
 from turnlog.server.notes import Note, Preview
 
 Tell = Callable[[str, int, Note], Awaitable[None]]
-"""Takes a conversation, the number of the event after which a note is due, and the note."""
+"""Takes a conversation, the number of the event that a note follows, and the note."""
 
 
 class Listener(Protocol):
-    """Hears the answer to one message."""
+    """Receives the answer to one message."""
 
     def preview(self, preview: Preview) -> None:
-        """A piece of a message that is not whole yet."""
+        """Receives a piece of an unfinished message."""
 
     def said(self, events: Sequence[Event]) -> None:
-        """What is durable."""
+        """Receives durable events."""
 
 
 class AnswerAudience:
-    """Of one answer. events: what it was told that is durable."""
+    """The audience of one answer. events: its durable events so far."""
 
     def __init__(self, conversation: str, tell: Tell, listener: Listener | None) -> None:
         self._conversation = conversation
@@ -32,12 +32,14 @@ class AnswerAudience:
         self.events: list[Event] = []
 
     async def preview(self, text: str, first: bool, after: int) -> None:
+        """Sends a piece of a message to the listener and to all readers."""
         preview = Preview(text, first)
         if self._listener is not None:
             self._listener.preview(preview)
         await self._tell(self._conversation, after, preview)
 
     async def kept(self, events: Sequence[Event]) -> None:
+        """Passes durable events to the listener. The feed brings them to the other readers."""
         self.events += events
         if self._listener is not None:
             self._listener.said(events)

@@ -1,4 +1,4 @@
-"""Who may do what: every request and every event of a socket is authorised for a conversation."""
+"""Authorisation: every request and every socket event needs rights for its conversation."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from turnlog.server.tokens import Tokens, decoded
 
 COOKIE = "turnlog_inspect"
 EVERYTHING, ADMINISTERING = "everything", "administering"
-"""What the inspector's cookie says of somebody who reads all, and of one who may also write."""
+"""What the inspector's cookie says of a reader of everything, and of one who may also write."""
 
 READ, EXPORT, ERASE, ADMINISTER = "read", "export", "erase", "administer"
-"""Roles that the claim `roles` of a token may list; who administers may do all."""
+"""Roles that the claim `roles` of a token may list. `administer` includes all others."""
 
 _ROLE_OF = {"GET": READ, "HEAD": READ, "OPTIONS": READ, "DELETE": ERASE}
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who showed a credential, or needed none.
+    """The sender of a request, who showed a credential or needed none.
 
-    conversation: the only one that is theirs, None for none. expires: UTC seconds. name: who it
-    is, for the record. roles: what they may do; None for everything.
+    conversation: the only one that this principal may use, None for none. expires: UTC seconds.
+    name: recorded for accountability. roles: None for all.
     """
 
     everything: bool = False
@@ -38,26 +38,28 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[str] | None = None
 
     def in_time(self, now: float) -> None:
+        """Raises RequestRefused (401) if the token has expired."""
         if self.expires is not None and now >= self.expires:
             raise RequestRefused(401, "Expired", "the token has expired")
 
     def require(self, conversation: str | None, now: float) -> None:
-        """Raise RequestRefused unless the conversation (None: all of them) is theirs."""
+        """Raises RequestRefused unless the principal may use the conversation (None: all)."""
         self.in_time(now)
         if not self.everything and (conversation is None or conversation != self.conversation):
             raise RequestRefused(403, "Forbidden", "the token does not grant this conversation")
 
     def plays(self, role: str) -> bool:
+        """Whether the principal has the role."""
         return self.roles is None or bool(self.roles & {role, ADMINISTER})
 
     def play(self, role: str) -> None:
-        """Raise RequestRefused unless the role is among theirs."""
+        """Raises RequestRefused unless the principal has the role."""
         if not self.plays(role):
             raise RequestRefused(403, "Forbidden", f"the token does not grant the role {role!r}")
 
 
 class Auth:
-    """Credentials into principals. clock: gives UTC seconds."""
+    """Turns credentials into principals. clock: gives UTC seconds."""
 
     def __init__(self, settings: Settings, tokens: Tokens, clock: Callable[[], float]) -> None:
         self._settings = settings
@@ -65,22 +67,22 @@ class Auth:
         self.clock = clock
 
     def principal(self, credential: str | None) -> Principal:
-        """Whoever holds a credential: the auth token or a JWT. Raises RequestRefused (401)."""
+        """The principal for an auth token or a JWT. Raises RequestRefused (401)."""
         settings = self._settings
         if not settings.protected:
             return Principal(everything=True)
         if credential is None:
-            raise RequestRefused(401, "NotAuthenticated", "this server asks for a token")
+            raise RequestRefused(401, "NotAuthenticated", "this server requires a token")
         if settings.auth_token is not None and _same(credential, settings.auth_token):
             return Principal(everything=True, name="the auth token")
         if settings.jwt_key is None:
-            raise RequestRefused(401, "NotAuthenticated", "the token is not valid")
+            raise RequestRefused(401, "NotAuthenticated", "invalid token")
         return _of_claims(
             decoded(credential, settings.jwt_key, settings.jwt_method, clock=self.clock)
         )
 
     def visitor(self, credential: str | None) -> Principal:
-        """Whoever opens a socket: anybody, unless the server has a JWT key."""
+        """The principal for a new socket. No token is needed unless the server has a JWT key."""
         if credential is None and self._settings.jwt_key is None:
             return Principal()
         principal = self.principal(credential) if self._settings.protected else Principal()
@@ -88,7 +90,7 @@ class Auth:
         return principal
 
     def reader(self, cookie: str) -> Principal:
-        """Whoever holds the inspector's cookie."""
+        """The principal for the inspector's cookie."""
         subject = self._tokens.conversation(cookie, "inspect")
         if subject.startswith("/"):
             return _only(subject[1:])
@@ -97,6 +99,7 @@ class Auth:
         return Principal(everything=True, name=name or None, roles=roles)
 
     def cookie(self, principal: Principal) -> str:
+        """The value of the inspector's cookie for a principal."""
         principal.play(READ)
         may = ADMINISTERING if principal.plays(ADMINISTER) else EVERYTHING
         everything = f"{may} {principal.name or ''}".rstrip()
@@ -107,7 +110,7 @@ class Auth:
 def _of_claims(claims: dict[str, Any]) -> Principal:
     """Rasa's `user: {username, role}`, else `conversation`, else `sub`.
 
-    With `roles` it is the token of somebody who looks after the log, and `sub` says who.
+    A token with `roles` belongs to someone who looks after the log; `sub` names them.
     """
     user = claims.get("user")
     user = user if isinstance(user, dict) else {}
@@ -126,7 +129,7 @@ def _is_name(value: object) -> bool:
 
 
 def _roles(claims: dict[str, Any]) -> frozenset[str]:
-    """What the claim `roles` lists. Raises RequestRefused (401) for roles that there are not."""
+    """The roles in the claim `roles`. Raises RequestRefused (401) for unknown roles."""
     roles = claims["roles"]
     known = (READ, EXPORT, ERASE, ADMINISTER)
     if not isinstance(roles, list) or not all(role in known for role in roles):
@@ -144,7 +147,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def credential(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
-    """The header `Authorization: Bearer …`, or `?token=`."""
+    """The token in the header `Authorization: Bearer …`, or in `?token=`."""
     scheme, _, value = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value:
         return value.strip()
@@ -152,11 +155,10 @@ def credential(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
 
 
 def authorised(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The guard of every route: it serves the conversation of its path, or needs everything.
+    """The guard of every route: the request needs the conversation of its path, or everything.
 
-    A route says otherwise in `opt`: access="open" asks for nothing, access="handler" for a
-    principal whose rights the handler checks itself; role="export" for another role than follows
-    from the method.
+    A route changes this in `opt`: access="open" needs nothing, access="handler" needs a principal
+    whose rights the handler checks itself, and role="export" needs another role than the method's.
     """
     access = handler.opt.get("access")
     if access == "open":
@@ -170,12 +172,12 @@ def authorised(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRout
 
 
 def _role_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """What the method of a request asks for."""
+    """The role that a request's method needs."""
     return _ROLE_OF.get(str(connection.scope.get("method")), ADMINISTER)
 
 
 def holder(connection: ASGIConnection[Any, Any, Any, Any], auth: Auth) -> Principal:
-    """Whoever a request comes from; the inspector's cookie counts on its paths alone."""
+    """The principal of a request. The inspector's cookie counts only on the inspector's paths."""
     token = credential(connection)
     cookie = connection.cookies.get(COOKIE)
     if token is None and cookie is not None and connection.url.path.startswith("/inspect"):

@@ -1,4 +1,4 @@
-"""turnlog's own commands, each in a process of its own: what a bot does there, it does there."""
+"""Runs turnlog's commands in separate processes, so that a bot's side effects stay there."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from turnlog.server.errors import RequestRefused
 from turnlog.server.settings import Settings
 
 SECONDS = 120.0
-"""After which a command is ended."""
+"""Seconds after which a command is ended."""
 
 FOUND = (0, 1)
-"""Exit statuses of commands that did what they were asked."""
+"""Exit statuses of commands that succeeded."""
 
 
 class PageCommands:
-    """Runs one at a time, on the log that the server serves."""
+    """Runs one command at a time, on the log that the server serves."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._turn = asyncio.Lock()
 
     async def run(self, *arguments: str, actor: str | None) -> bytes:
-        """What a command prints. actor: who asks for it; None for the server's user.
+        """What a command prints. actor: who requested it; None for the server's user.
 
-        Raises RequestRefused, saying why it did nothing.
+        Raises RequestRefused with the reason if the command did nothing.
         """
         if self._settings.db.startswith("memory:"):
-            raise RequestRefused(409, "NotPossible", "a log in memory has one process alone")
+            raise RequestRefused(
+                409, "NotPossible", "a log in memory cannot be read by other processes"
+            )
         async with self._turn:
             return await self._run(arguments, actor)
 
@@ -46,7 +48,7 @@ class PageCommands:
             async with asyncio.timeout(SECONDS):
                 said, complaint = await process.communicate()
         except TimeoutError as error:
-            why = f"it took longer than {SECONDS:.0f} s and was ended"
+            why = f"timed out after {SECONDS:.0f} s"
             raise RequestRefused(504, "Timeout", why) from error
         finally:
             with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Two moments held against each other: of one conversation, or of two."""
+"""Compares two moments of one conversation or of two."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ EVENTS = 24
 """Events of each side that are shown from the first difference on."""
 
 _INCIDENTAL = ("timestamp", "message_id", "cause", "recorded")
-"""What may differ between events that say the same."""
+"""Fields that may differ between events that say the same."""
 
 
 def comparison(one: Conversation, other: Conversation) -> dict[str, Any]:
-    """`{"shared", "slots", "rows", "more"}`; both are seen at their moments.
+    """`{"shared", "slots", "rows", "more"}`. Both conversations are seen at their moments.
 
     shared: how many events both begin with. slots: those that differ, each with its two values.
-    rows: pairs of items from there on, null where only one side has such an event; more: how many
-    events of each side come after them.
+    rows: pairs of items from there on, null where only one side has such an event. more: how many
+    events of each side come after the rows.
     """
     shared = _shared(one, other)
     sides = [_from(each, shared + 1) for each in (one, other)]
@@ -41,7 +41,7 @@ def comparison(one: Conversation, other: Conversation) -> dict[str, Any]:
 
 
 def _shared(one: Conversation, other: Conversation) -> int:
-    """How many events both begin with: at most those up to the earlier moment."""
+    """How many events both begin with, up to the earlier moment."""
     last = min(one.state.event, other.state.event)
     if one.id == other.id:
         return last
@@ -55,7 +55,7 @@ def _from(conversation: Conversation, first: int) -> list[TracedEvent]:
 
 
 def _rows(one: Sequence[TracedEvent], other: Sequence[TracedEvent]) -> Iterator[list[Any]]:
-    if one and other and isinstance(one[0].event, HistoryContinued):  # a fork begins so
+    if one and other and isinstance(one[0].event, HistoryContinued):  # a fork's first event
         yield [item(one[0]), None]
         one = one[1:]
     left, right = ([_essence(each.event) for each in side] for side in (one, other))

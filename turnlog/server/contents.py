@@ -1,7 +1,7 @@
-"""The bytes of an event as a download: hostile ones neither run in a page nor are taken for more.
+"""Downloads of an event's bytes, safe from hostile content: nothing runs in a page.
 
-What is redacted, deleted or in another conversation is not found, because it is asked for by the
-number of its event.
+Bytes are addressed by event number, so those that are redacted, deleted or in another conversation
+are not found.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SAFE = re.compile(
     "(image|audio|video)/(?![^/]*xml)[a-z0-9][a-z0-9.+-]*"
     "|text/(plain|csv|markdown)|application/(pdf|json|zip|gzip|ogg|msword|vnd[a-z0-9.-]*)"
 )
-"""Types that no browser takes for a page, a script or a style sheet."""
+"""Types that no browser treats as a page, a script or a style sheet."""
 
 HEADERS = {
     "Cache-Control": "private, no-store",
@@ -40,7 +40,7 @@ HEADERS = {
 }
 
 RESPONSES = {
-    200: ResponseSpec(bytes, media_type=UNKNOWN, description="Of the media type that is safe"),
+    200: ResponseSpec(bytes, media_type=UNKNOWN, description="The bytes, with a safe media type"),
     404: ResponseSpec(None, description="No such event, or one without bytes"),
 }
 
@@ -55,7 +55,7 @@ class ServedContent(msgspec.Struct, frozen=True):
 
 
 async def download(log: AsyncTurnlog, conversation: str, event: int) -> Stream:
-    """Raises RequestRefused (404) where the event is not there or has no bytes."""
+    """The download. Raises RequestRefused (404) if the event does not exist or has no bytes."""
     content, first = await log.read(lambda log: _begun(log, conversation, event))
     headers = {
         **HEADERS,
@@ -66,18 +66,18 @@ async def download(log: AsyncTurnlog, conversation: str, event: int) -> Stream:
 
 
 async def _pieces(log: AsyncTurnlog, file: BinaryIO, piece: bytes) -> AsyncIterator[bytes]:
-    """At the pace of whoever reads; no thread waits for them."""
+    """Sends pieces at the reader's pace, without a thread that waits for them."""
     while piece:
         yield piece
         piece = await log.read(lambda _: file.read(READ_AT_ONCE))
 
 
 def _begun(log: Turnlog, conversation: str, event: int) -> tuple[ServedContent, bytes]:
-    """With the first piece, so that what is not there is refused before anything is sent."""
+    """Reads the first piece first, so that missing bytes are refused before any are sent."""
     found = log.conversation(conversation).event(event)
     content = None if found is None else content_of(found, event)
     if content is None:
-        raise RequestRefused(404, "NotFound", f"there are no bytes in an event {event}")
+        raise RequestRefused(404, "NotFound", f"event {event} has no bytes")
     return content, content.file.read(READ_AT_ONCE)
 
 
@@ -93,14 +93,14 @@ def content_of(event: Event, number: int) -> ServedContent | None:
 
 
 def bytes_of(event: Event) -> bytes | Attachment | None:
-    """What a medium or a framework's own record holds; None where that is nothing."""
+    """The content of a medium or of a framework's own record, or None."""
     if isinstance(event, MediaAdded):
         return event.content
     return event.body or None if isinstance(event, ForeignRecorded) else None
 
 
 def safe_type(event: Event) -> str:
-    """The media type that an event gives its bytes, unless a browser would run them."""
+    """The media type that an event names for its bytes, unless a browser would run them."""
     held = bytes_of(event)
     given = getattr(event, "mime", None) or getattr(held, "type", None) or UNKNOWN
     essence: str = given.partition(";")[0].strip().lower()

@@ -1,4 +1,4 @@
-"""Errors as every route answers them: Rasa's object, and the status that fits."""
+"""Errors as every route reports them: Rasa's object, with a suitable status."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class RequestRefused(TurnlogError):
-    """A request that is not served. status: HTTP's; reason: one word for programs."""
+    """A request that is not served. status: HTTP's. reason: one word for programs."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:
         super().__init__(message)
@@ -49,6 +49,7 @@ def status_of(error: TurnlogError) -> tuple[int, str]:
 
 
 def failure(status: int, reason: str, message: str) -> dict[str, Any]:
+    """Rasa's error object."""
     return {
         "version": __version__,
         "status": "failure",
@@ -73,7 +74,7 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any
 
 
 def _named(error: HTTPException) -> str:
-    """What is wrong, and with which parameters, which Litestar keeps in `extra`."""
+    """The message and the parameters at fault, which Litestar keeps in `extra`."""
     faults = error.extra if isinstance(error.extra, list) else []
     named = [f"{fault['key']}: {fault['message']}" for fault in faults if "key" in fault]
     return "; ".join(named) or str(error.detail)

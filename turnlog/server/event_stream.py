@@ -1,7 +1,7 @@
-"""Server-sent events: what is recorded in a conversation, each message once, in order.
+"""Server-sent events: each recorded message of a conversation exactly once, in order.
 
-A stream first reads the past from the log in pages, at the pace of whoever reads, then follows
-the feed. A reader that falls too far behind is let go and comes back with its `Last-Event-ID`.
+A stream first reads the past from the log in pages, at the reader's pace, then follows the feed. A
+reader that falls too far behind is disconnected and returns with its `Last-Event-ID`.
 """
 
 from __future__ import annotations
@@ -24,34 +24,35 @@ from turnlog.server.notes import Note, Typing
 from turnlog.server.settings import ClientLimits
 
 HEARTBEAT_SECONDS = 15.0
-"""Seconds after which a comment shows that the connection lives."""
+"""Seconds after which a comment shows that the connection is alive."""
 
 MEDIA_TYPE = "text/event-stream"
 
 ALIVE = b": alive\n\n"
 
 EVENTS_AT_ONCE = 250
-"""Events of the past that are read at once."""
+"""Events of the past that are read in one page."""
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-"""The second keeps nginx from gathering what must come at once."""
+"""The second header keeps nginx from buffering."""
 
 Render = Callable[[Sequence[RecordedEvent]], Awaitable[bytes]]
 
 
 def message(data: bytes, *, event: str | None = None, id: int | None = None) -> bytes:
-    """One server-sent event; data holds no line break, as JSON does not."""
+    """One server-sent event. data has no line breaks; JSON has none."""
     name = b"" if event is None else b"event: %s\n" % event.encode()
     number = b"" if id is None else b"id: %d\n" % id
     return b"%s%sdata: %s\n\n" % (name, number, data)
 
 
 def response(content: AsyncIterator[bytes]) -> Stream:
+    """The stream as a response."""
     return Stream(content, media_type=MEDIA_TYPE, headers=HEADERS)
 
 
 class Outbox:
-    """What waits until its reader takes it; it closes where too much does."""
+    """What waits until its reader takes it. It closes if too much waits."""
 
     def __init__(self, limits: ClientLimits) -> None:
         self._limits = limits
@@ -61,6 +62,7 @@ class Outbox:
         self.closed = False
 
     def put(self, content: bytes) -> None:
+        """Queues a piece, or closes the stream if its reader is too far behind."""
         behind = self._bytes > self._limits.behind_bytes
         if behind or len(self._waiting) >= self._limits.behind:
             self.close()
@@ -70,12 +72,13 @@ class Outbox:
             self._changed.set()
 
     def close(self) -> None:
+        """Drops what waits and ends the stream."""
         self.closed = True
         self._waiting.clear()
         self._changed.set()
 
     async def take(self) -> bytes:
-        """All that waits; a comment where for a while nothing came."""
+        """Everything that waits, or a comment if nothing came for a while."""
         with suppress(TimeoutError):
             async with asyncio.timeout(HEARTBEAT_SECONDS):
                 await self._changed.wait()
@@ -96,20 +99,20 @@ class EventStreams:
         self._open: set[Outbox] = set()
 
     def end(self) -> None:
-        """Close every stream, so that a server that stops need not wait for its readers."""
+        """Closes every stream, so that a stopping server need not wait for its readers."""
         for outbox in self._open:
             outbox.close()
 
     async def _past(
         self, conversation: str, after: int
     ) -> AsyncIterator[tuple[int, Sequence[RecordedEvent]]]:
-        """The events after that number in pages, each with the number it ends at."""
+        """The events after that number in pages, each with the number of its last event."""
         events = await self._log.read(partial(_recorded, conversation, after))
         while page := await self._log.read(lambda _: list(islice(events, EVENTS_AT_ONCE))):
             yield page[-1].number, page
 
     async def past(self, conversation: str, after: int, render: Render) -> AsyncIterator[bytes]:
-        """What there is after an event, and no more."""
+        """The events that exist after an event, and nothing later."""
         yield ALIVE
         async for _, events in self._past(conversation, after):
             yield await render(events)
@@ -117,10 +120,10 @@ class EventStreams:
     async def follow(
         self, conversation: str, after: int, render: Render, *, notes: bool = False
     ) -> AsyncIterator[bytes]:
-        """The past after an event, and all that is recorded from then on.
+        """The past after an event, then everything that is recorded later.
 
-        notes: with the events `typing`, where the bot begins and ends to work on an answer, and
-        `chunk`, a piece of a message that is not whole yet.
+        notes: include the events `typing`, when the bot begins and ends to work on an answer, and
+        `chunk`, a piece of an unfinished message.
         """
         yield ALIVE
         async for last, events in self._past(conversation, after):

@@ -1,8 +1,8 @@
-"""What is recorded comes to whoever follows its conversation: once each, in order, from the log.
+"""Brings recorded events to the followers of their conversation, once each, in order.
 
-Nothing with a number is sent that was not read back from the log, whoever wrote it: this server,
-another one, a timer, the command line. Signals only say that there is something to read. Notes
-(that the bot is at work, chunks of a message) come beside, from the server that runs the bot.
+Numbered events are always read back from the log, whether this server, another one, a timer or the
+command line wrote them. Signals only say that there is something to read. Notes (the bot is at
+work, chunks of a message) come separately, from the server that runs the bot.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ logger = logging.getLogger(__name__)
 Send = Callable[[Sequence[RecordedEvent]], Awaitable[None]]
 
 NOTES_KEPT = 1_000
-"""Notes that wait for the event they follow; beyond that they are dropped."""
+"""Notes that wait for the event they follow; further ones are dropped."""
 
 RETRY_SECONDS = 0.5
-"""Seconds before the log is tried again that could not be read."""
+"""Seconds before the log is tried again after a failed read."""
 
 
 class Follower:
-    """One reader of a conversation; `seen` is the number of the last event it was sent.
+    """One reader of a conversation. `seen` is the number of the last event it received.
 
     tell: takes notes, each after the events that were recorded before it.
     """
@@ -48,13 +48,14 @@ class Follower:
         self._early: list[Commit] | None = []
 
     async def push(self, commit: Commit) -> None:
+        """Takes a commit, or keeps it until the past has been read."""
         if self._early is not None:
             self._early.append(commit)
         else:
             await self.take(commit.recorded_events())
 
     async def take(self, events: Iterable[RecordedEvent]) -> None:
-        """Send those it has not seen."""
+        """Sends the events that the follower has not seen."""
         fresh = [recorded for recorded in events if recorded.number > self.seen]
         if fresh:
             self.seen = fresh[-1].number
@@ -62,9 +63,9 @@ class Follower:
             await self._pass_notes()
 
     async def note(self, after: int, note: Note) -> None:
-        """Tell it once it has seen the event of that number.
+        """Sends a note once the follower has seen the event of that number.
 
-        Who came in the middle of a message gets no more of its chunks.
+        A follower that joined in the middle of a message receives none of its chunks.
         """
         if self._tell is None:
             return
@@ -81,7 +82,7 @@ class Follower:
             await self._tell(self._notes.popleft()[1])
 
     async def go_live(self) -> None:
-        """Send what was recorded while the past was read; from now on it comes by itself."""
+        """Sends what was recorded while the past was read; later commits are sent as they come."""
         while self._early:
             await self.take(self._early.pop(0).recorded_events())
         self._early = None
@@ -89,7 +90,7 @@ class Follower:
 
 
 class Feed:
-    """Follows the log once for all followers. saw: told each position."""
+    """Follows the log once for all followers. saw: called with each position."""
 
     def __init__(self, log: AsyncTurnlog, saw: Callable[[int], None] | None = None) -> None:
         self._log = log
@@ -100,6 +101,7 @@ class Feed:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        """Follows the log for the duration of the block."""
         store = self._log.sync.store
         subscription = await self._log.read(lambda log: Subscription.after(store, None))
         self.position = subscription.position
@@ -113,7 +115,7 @@ class Feed:
     async def join(
         self, conversation: str, after: int | None, send: Send, tell: Tell | None = None
     ) -> Follower:
-        """Follow a conversation after an event; None: from now on."""
+        """Follows a conversation after an event; None: from now on."""
         follower = Follower(conversation, 0 if after is None else after, send, tell)
         if conversation in self._at_work:
             await follower.note(0, Typing(True))
@@ -126,17 +128,18 @@ class Feed:
         return follower
 
     async def tell(self, conversation: str, after: int, note: Note) -> None:
-        """A note for who has seen the events up to that number."""
+        """Sends a note to the followers that have seen the events up to that number."""
         if isinstance(note, Typing):
             (self._at_work.add if note.at_work else self._at_work.discard)(conversation)
         for follower in list(self._rooms.get(conversation, ())):
             try:
                 await follower.note(after, note)
             except Exception:
-                logger.exception("a follower failed, it is let go")
+                logger.exception("a follower failed and was dropped")
                 self.leave(follower)
 
     def leave(self, follower: Follower) -> None:
+        """Stops following."""
         room = self._rooms.get(follower.conversation, set())
         room.discard(follower)
         if not room:
@@ -162,10 +165,10 @@ class Feed:
                     if self._saw is not None:
                         self._saw(position)
             except TurnlogError as error:
-                logger.warning("the log cannot be followed, trying again: %s", error)
+                logger.warning("cannot follow the log, trying again: %s", error)
             except Exception:
-                logger.exception("the log cannot be followed, trying again")
-            if subscription.position != self.position:  # what was read and not passed on
+                logger.exception("cannot follow the log, trying again")
+            if subscription.position != self.position:  # read, but not passed on
                 subscription.seek(self.position)
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -174,5 +177,5 @@ class Feed:
             try:
                 await follower.push(commit)
             except Exception:
-                logger.exception("a follower failed, it is let go")
+                logger.exception("a follower failed and was dropped")
                 self.leave(follower)

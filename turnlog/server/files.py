@@ -1,4 +1,4 @@
-"""The files that pages are made of, from the folder `static`; nothing is read from elsewhere."""
+"""The files that pages are made of, from the folder `static` and nowhere else."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ HEADERS = {
 
 
 class StaticFile(NamedTuple):
-    """content as it is, packed as gzip; tag changes with the content."""
+    """content is the file itself, packed is gzip. tag changes with the content."""
 
     media_type: str
     content: bytes
@@ -80,7 +80,7 @@ def _below(banner: str, name: str) -> StaticFile:
 def page(
     request: Request[Any, Any, Any], name: str, status: int = 200, *, banner: str = ""
 ) -> Response[bytes]:
-    """A file as a response: packed where the browser takes that, 304 where it has it already."""
+    """A file as a response: packed if the browser accepts that, 304 if it has the file already."""
     file = _below(banner, name) if banner else files()[name]
     headers = {**HEADERS, "ETag": file.tag, "Vary": "Accept-Encoding"}
     if status == 200 and file.tag in request.headers.get("if-none-match", ""):

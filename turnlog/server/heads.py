@@ -1,4 +1,4 @@
-"""Heads of the log, signed and published while it is served."""
+"""Signs and publishes heads of the log while it is served."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def publishing(services: Services) -> AsyncIterator[None]:
-    """A head every so often while the block lasts, and one at its end.
+    """Publishes a head at intervals during the block, and one at its end.
 
     Raises InvalidKey for a key that cannot sign.
     """
@@ -40,10 +40,10 @@ async def publishing(services: Services) -> AsyncIterator[None]:
 
 
 def _publishers(services: Services) -> list[Publisher]:
-    """One for each folder; every one of them asks the witnesses, where there is no folder one."""
+    """A publisher for each folder, or one without a folder. Each asks all witnesses."""
     settings = services.settings
     if not settings.head_keys:
-        raise InvalidKey("--heads: heads are signed with a key: --key F, which `keygen` makes")
+        raise InvalidKey("--heads needs a key that signs: --key F; `keygen` makes one")
     services.log.sync.store.recent = RecentDigests()
     signers = [signer_in(Path(file)) for file in settings.head_keys]
     witnesses, folders = _sorted(settings)
@@ -71,15 +71,15 @@ async def _publish_until(
 
 
 async def _publish(publishers: list[Publisher], services: Services) -> None:
-    """Where it fails the server goes on, and says so each time."""
+    """Publishes a head. A failure is logged each time, and the server continues."""
     for publisher in publishers:
         try:
             note = await asyncio.to_thread(publisher.publish)
         except TurnlogError as error:
             services.metrics.head_failures.inc()
-            logger.error("no head is published: %s", error)
+            logger.error("cannot publish a head: %s", error)
         except Exception:
             services.metrics.head_failures.inc()
-            logger.exception("no head is published")
+            logger.exception("cannot publish a head")
         else:
             services.metrics.head_size.set(LogCheckpoint.parse(note.text).size)

@@ -1,6 +1,6 @@
-"""One lock for each conversation, given in the order asked; different ones at once.
+"""One lock for each conversation, granted in order; different conversations run concurrently.
 
-Messages, timers and whatever else speaks to a bot take their place here.
+Messages, timers and everything else that speaks to a bot queue here.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class ConversationLocks(KeyedLocks):
         self._limit = waiting
 
     async def enter(self, key: str) -> None:
-        """Wait for the conversation; `release` must follow."""
+        """Waits for the conversation; `release` must follow."""
         users = self.users(key)
         if users > self._limit:
             raise RequestRefused(
@@ -27,4 +27,5 @@ class ConversationLocks(KeyedLocks):
         await super().enter(key)
 
     def busy(self, conversation: str) -> bool:
+        """Whether anything has or waits for the conversation."""
         return self.users(conversation) > 0

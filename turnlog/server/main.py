@@ -1,4 +1,4 @@
-"""A server process: checks what it is told, serves until it is stopped, says where it is."""
+"""A server process: checks its settings, serves until it is stopped, and prints its addresses."""
 
 from __future__ import annotations
 
@@ -28,24 +28,26 @@ METHODS = ("HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384
 
 
 def run(settings: Settings) -> None:
-    """Serve until the process is told to stop. Raises TurnlogError for what cannot be."""
+    """Serves until the process is asked to stop. Raises TurnlogError for invalid settings."""
     check(settings)
     configure_logging()
     asyncio.run(_serve(settings))
 
 
 def check(settings: Settings) -> None:
-    """Raise TurnlogError for settings that are wrong or open what must not be."""
+    """Raises TurnlogError for settings that are wrong or unsafe."""
     if not settings.protected and not is_loopback(settings.host):
         raise TurnlogError(
-            f"host {settings.host!r} is open to others: it takes --auth-token or --jwt-key,"
+            f"host {settings.host!r} is open to others: it needs --auth-token or --jwt-key,"
             " without one the server binds to loopback only"
         )
     if settings.jwt_method not in METHODS:
-        raise TurnlogError(f"jwt method {settings.jwt_method!r} is none of {', '.join(METHODS)}")
+        raise TurnlogError(
+            f"unknown jwt method {settings.jwt_method!r}; known: {', '.join(METHODS)}"
+        )
     for event in (settings.names.user_message, settings.names.bot_message):
         if event in RESERVED_EVENTS:
-            raise TurnlogError(f"event {event!r} is the protocol's own: choose another name")
+            raise TurnlogError(f"event {event!r} is reserved by the protocol; choose another name")
     for value, name in ((settings.auth_token, "--auth-token"), (settings.jwt_key, "--jwt-key")):
         if value is not None and not value.strip():
             raise TurnlogError(f"{name} is empty")
@@ -60,7 +62,7 @@ def _check_limits(limits: ClientLimits) -> None:
         (limits.tracker_body, sys.maxsize, "--max-body"),
     ):
         if not 0 < value <= most:
-            raise TurnlogError(f"{name} {value:,}: from 1 to {most:,}, which is what the log holds")
+            raise TurnlogError(f"{name} {value:,}: must be from 1 to {most:,}, the log's limit")
 
 
 async def _serve(settings: Settings) -> None:
@@ -83,7 +85,7 @@ async def _serve(settings: Settings) -> None:
 
 
 class _Process(uvicorn.Server):
-    """Ends what would keep it waiting when it is told to stop."""
+    """Ends everything that would delay a stop."""
 
     def __init__(self, config: uvicorn.Config, services: Services) -> None:
         super().__init__(config)
@@ -95,16 +97,16 @@ class _Process(uvicorn.Server):
 
 
 def _calm_collector() -> None:
-    """What is loaded stays loaded: Python need not look through it while somebody waits."""
+    """Exempts what is loaded from garbage collection, so that no request waits for it."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
 def listening_on(host: str, port: int) -> socket.socket:
-    """Raises TurnlogError for an address that cannot be had."""
+    """Binds the address. Raises TurnlogError if that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends small packets at once only where the protocol is named.
+    # asyncio sends small packets immediately only if the protocol is named.
     listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -126,7 +128,7 @@ def _bot(settings: Settings) -> LoadedBot | None:
 
 
 def announce(settings: Settings, port: int) -> None:
-    """Where chat and inspector are, on stdout, for whoever started the server."""
+    """Prints the addresses of chat and inspector on stdout."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = f"http://{host}:{port}"
     token = f"?token={quote(settings.auth_token)}" if settings.auth_token else ""
@@ -137,7 +139,7 @@ def announce(settings: Settings, port: int) -> None:
         )
     if settings.client_ids:
         logging.getLogger(__name__).warning(
-            "clients name their session ids: whoever knows or guesses one reads and writes it"
+            "clients name their session ids: anyone who knows or guesses one can use the session"
         )
 
 
@@ -145,6 +147,7 @@ class JsonLines(logging.Formatter):
     """One JSON object a line: time, level, where, message and the traceback of an exception."""
 
     def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`; one line of JSON."""
         line: dict[str, Any] = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
             "level": record.levelname.lower(),
@@ -159,9 +162,9 @@ class JsonLines(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Structured lines on stderr; they name conversations by id and hold no text of them."""
+    """Logs structured lines to stderr. Conversations appear by id, never with their text."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    for noisy in ("engineio", "socketio", "httpx", "uvicorn"):  # they would log addresses, tokens
+    for noisy in ("engineio", "socketio", "httpx", "uvicorn"):  # they log addresses and tokens
         logging.getLogger(noisy).setLevel(logging.ERROR)

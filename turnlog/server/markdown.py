@@ -1,7 +1,7 @@
-"""The markdown of a bot's message as a tree of nodes; no markup is ever made of it.
+"""The markdown of a bot's message as a tree of nodes; the server makes no markup from it.
 
-A subset of CommonMark: paragraphs, emphasis, strong, strikethrough, code, lists, quotes,
-headings, rules and links of the schemes SCHEMES. What is none of these stays the text it is.
+A subset of CommonMark: paragraphs, emphasis, strong, strikethrough, code, lists, quotes, headings,
+rules and links of the schemes SCHEMES. Everything else stays plain text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ MAX_CHARACTERS = 16_384
 """Characters of a text that is parsed; a longer one stays plain."""
 
 Node = str | list[Any]
-"""A text; or a name, a list of nodes and, of a link, its address: `["a", ["here"], "https://…"]`."""
+"""A text; or a name, a list of nodes and, for a link, its address: `["a", ["here"],
+"https://…"]`.
+"""
 
 _MARKED = re.compile(
     r"[*_`~\[]|<\w|&[#\w]|\\[^\w\s]|^ {0,3}(?:>|(?:#{1,6}|[-+]|\d{1,9}[.)])(?:\s|$)|---)", re.M
@@ -46,11 +48,11 @@ _DEEPEST = _PARSER.options["maxNesting"] - 1
 
 
 def tree(text: str) -> list[Node] | None:
-    """A text's nodes; None where it is only text."""
+    """A text's nodes; None for plain text."""
     if len(text) > MAX_CHARACTERS or not _MARKED.search(text):
         return None
     tokens = _PARSER.parse(text)
-    if any(token.level >= _DEEPEST for token in tokens):  # the parser leaves out what is deeper
+    if any(token.level >= _DEEPEST for token in tokens):  # the parser drops deeper nodes
         return None
     return list(_nodes(SyntaxTreeNode(tokens)))
 
@@ -72,6 +74,6 @@ def _nodes(parent: SyntaxTreeNode) -> Iterator[Node]:
 
 
 def _link(node: SyntaxTreeNode) -> Node:
-    """A picture too is only a link: it is fetched by whoever follows it."""
+    """Turns a picture into a link, so that it is fetched only when someone follows it."""
     address = str(node.attrs.get("src") or node.attrs.get("href"))
     return ["a", list(_nodes(node)) or [node.content or address], address]

@@ -1,4 +1,4 @@
-"""The next event that somebody looks for in a conversation."""
+"""Searches a conversation for the next event that matches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turnlog.domain.conversation import Conversation
 from turnlog.domain.plain import dumps, to_plain
 
 SCANNED = 10_000
-"""Events that are looked at in one go."""
+"""Events that are read in one page."""
 
 _FAILING = (e.BotFailed, e.DeliveryFailed, e.AnswerBrokenOff, e.IncidentReported)
 
@@ -18,14 +18,14 @@ Wanted = Callable[[e.Event], bool]
 
 
 def fails(event: e.Event) -> bool:
-    """Whether something went wrong: the bot, a tool, a delivery, an answer."""
+    """Whether the event is a failure of the bot, a tool, a delivery or an answer."""
     if isinstance(event, e.ToolReturned):
         return bool(event.is_error)
     return isinstance(event, _FAILING)
 
 
 def says(text: str) -> Wanted:
-    """Whether an event has a text anywhere in its fields, in any case of letters."""
+    """Whether an event has a text anywhere in its fields, ignoring case."""
     wanted = text.casefold()
 
     def holds(event: e.Event) -> bool:
@@ -43,9 +43,9 @@ def _read(value: Any) -> str:
 def match(
     conversation: Conversation, event: int, wanted: Wanted, *, back: bool = False
 ) -> dict[str, int | None]:
-    """`{"event", "seen"}`: the nearest wanted event after one, or before it; None for none so far.
+    """`{"event", "seen"}`: the nearest match after an event, or before it; None if none so far.
 
-    seen: the last that was looked at, to go on from; None where there are no more.
+    seen: the last event that was read, from which to continue; None at the end.
     """
     number = event
     for looked, (number, found) in enumerate(_numbered(conversation, event, back=back), 1):

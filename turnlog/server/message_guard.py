@@ -1,4 +1,4 @@
-"""What every user's message is held to, whichever way it comes."""
+"""The checks that every user's message must pass, on every channel."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ class MessageGuard:
         self._max_bytes = max_bytes
 
     def check(self, conversation: str, message: UserUttered) -> None:
-        """Raise RequestRefused for a message that is too long, comes too fast or has no good id.
+        """Raises RequestRefused for a message that is too long, comes too fast or has an invalid
+        id.
 
         Raises InvalidEvent for an id that no conversation can have.
         """
         check_id(conversation)
         if len((message.text or "").encode(errors="replace")) > self._max_bytes:
-            why = f"message: {self._max_bytes:,} bytes are allowed at most"
+            why = f"message: longer than {self._max_bytes:,} bytes"
             raise RequestRefused(413, "TooLarge", why)
         _check_message_id(message.message_id)
         self._rate.take(conversation)
 
 
 def _check_message_id(id: object) -> None:
-    """None is none."""
+    """Checks a message id, if there is one."""
     if id is None:
         return
     if not (isinstance(id, str) and 0 < len(id) <= MAX_MESSAGE_ID_CHARACTERS and id.isprintable()):

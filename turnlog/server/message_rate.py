@@ -1,4 +1,4 @@
-"""How fast one conversation may speak."""
+"""Limits the rate of messages in a conversation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import OrderedDict
 from turnlog.server.errors import RequestRefused
 
 NAMES_KEPT = 10_000
-"""Names whose buckets are kept; the one that spoke longest ago goes first."""
+"""Names whose buckets are kept; the one unused for longest is dropped first."""
 
 
 class MessageRate:
-    """A bucket for each name: `burst` at once, `rate` a second from then on."""
+    """A token bucket for each name: `burst` messages immediately, then `rate` a second."""
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate = rate
@@ -20,7 +20,7 @@ class MessageRate:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str) -> None:
-        """Raise RequestRefused (429) where the bucket is empty."""
+        """Raises RequestRefused (429) if the bucket is empty."""
         now = time.monotonic()
         left, since = self._buckets.pop(name, (float(self._burst), now))
         left = min(float(self._burst), left + (now - since) * self._rate)

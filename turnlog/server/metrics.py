@@ -1,4 +1,4 @@
-"""What Prometheus is told; no label ever holds an id or a text."""
+"""Metrics for Prometheus; labels never contain ids or texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 
 class Metrics:
-    """One registry for each server, so that several can live in one process."""
+    """One registry for each server, so that one process can run several."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
@@ -21,10 +21,10 @@ class Metrics:
             "turnlog_bot_failures", "Messages the bot did not answer", ["kind"], registry=registry
         )
         self.recording = Histogram(
-            "turnlog_recording_seconds", "Until a message is durable", registry=registry
+            "turnlog_recording_seconds", "Seconds until a message is durable", registry=registry
         )
         self.answering = Histogram(
-            "turnlog_answering_seconds", "Until a bot has answered", registry=registry
+            "turnlog_answering_seconds", "Seconds until a bot has answered", registry=registry
         )
 
         self.head_size = Gauge(
@@ -35,4 +35,5 @@ class Metrics:
         )
 
     def text(self) -> bytes:
+        """The figures in Prometheus's text format."""
         return generate_latest(self.registry)

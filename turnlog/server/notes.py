@@ -1,4 +1,4 @@
-"""What readers are told beside the log, and is recorded nowhere (ADR 16)."""
+"""Notes that readers receive next to the log's events; they are recorded nowhere (ADR 16)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Typing(msgspec.Struct, frozen=True):
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """A piece of a message of the bot that is not whole yet. first: the message begins with it."""
+    """A piece of an unfinished message of the bot. first: the message begins with it."""
 
     text: str
     first: bool

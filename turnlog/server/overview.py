@@ -1,4 +1,4 @@
-"""The whole of a conversation at a glance: where its slots had which value, and what was undone."""
+"""A whole conversation at a glance: the spans of its slots' values, and its rewinds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnlog.domain.values import same
 from turnlog.projections.history import StoredHistory
 
 POINTS = 160
-"""Moments of a long conversation that are looked at; all of one with so few events."""
+"""Moments of a long conversation that are sampled; of a shorter one every event is."""
 
 SLOTS = 24
 """Slots that have spans, in order of appearance; the others are counted."""
@@ -24,10 +24,11 @@ Moment = tuple[int, dict[str, Any]]
 def overview(conversation: Conversation, past: StoredHistory) -> dict[str, Any]:
     """`{"last", "slots": [{"name", "spans": [[from, to], …]}], "more", "rewinds", "turns"}`.
 
-    A span is a stretch of events over which a slot has one value, which it does not name; those of
-    a long conversation are as exact as its POINTS. past: where the conversation's rows are read.
-    rewinds: the number of each, oldest first, and of the event it went back to. turns: the number
-    of each turn's first event, and the seconds since the event before; none of a long conversation.
+    A span is a stretch of events over which a slot keeps one value, which the span does not name.
+    Spans of a long conversation are as exact as its POINTS. past: where the conversation's rows are
+    read. rewinds: the number of each, oldest first, and of the event it went back to. turns: the
+    number of each turn's first event, and the seconds since the event before; empty for a long
+    conversation.
     """
     last = conversation.state.event
     spans = _spans(_moments(conversation, past, _points(last)), last)
@@ -59,7 +60,7 @@ def _points(last: int) -> list[int]:
 def _moments(
     conversation: Conversation, past: StoredHistory, points: list[int]
 ) -> Iterable[Moment]:
-    """At the points; of a long conversation at its snapshots near them, which say it at once."""
+    """The slots at the points. A long conversation is read at its snapshots near them."""
     if conversation.state.redacted or conversation.state.event <= POINTS:
         return _folded(conversation, points)
     snapshots = filter(None, map(past.before, points))
@@ -75,7 +76,7 @@ def _folded(conversation: Conversation, points: list[int]) -> Iterator[Moment]:
 
 
 def _spans(moments: Iterable[Moment], last: int) -> dict[str, list[list[int]]]:
-    """Of each slot, in order of appearance: from which event to which it has one value."""
+    """For each slot, in order of appearance: the first and last event of each value."""
     found: dict[str, list[list[int]]] = {}
     before: dict[str, Any] = {}
     for number, slots in moments:

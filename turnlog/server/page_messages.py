@@ -1,4 +1,4 @@
-"""What our own page is given: what was said, marked down, and what was done for an answer."""
+"""Messages for our own page: what was said, with markdown parsed, and the work behind it."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from turnlog.server.settings import Names
 NAMES = Names()
 
 MEASURES = ("input", "output", "cost", "currency", "latency")
-"""What of an answer's usage is shown."""
+"""The parts of an answer's usage that are shown."""
 
 Content = dict[str, Any]
 
 
 def page_messages(events: Sequence[RecordedEvent], *, work: bool = True) -> Iterator[Content]:
-    """Messages, their name as `type`, and `words` where a bot's text is marked down.
+    """Messages, their name as `type`, and `words` if a bot's text has markdown.
 
-    work: with the bot's reasoning, calls of tools (their names alone) and what an answer took.
+    work: with the bot's reasoning, tool calls (their names only) and usage.
     """
     hidden = wire.redacted(events)
     for recorded in events:
@@ -90,9 +90,9 @@ def _returned(event: ToolReturned) -> Content | None:
 
 
 def _measured(event: AnswerMeasured) -> Content | None:
-    told = {"model": event.model}
-    told |= {name: getattr(event.usage, name, None) for name in MEASURES}
-    shown = {name: held for name, held in told.items() if held is not None}
+    took = {"model": event.model}
+    took |= {name: getattr(event.usage, name, None) for name in MEASURES}
+    shown = {name: held for name, held in took.items() if held is not None}
     return {"type": "measured", **shown} if shown else None
 
 

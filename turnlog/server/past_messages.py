@@ -1,4 +1,4 @@
-"""What was said in a conversation, read from its end: as much as a page shows at once."""
+"""The messages of a conversation, read from its end, a page at a time."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from turnlog.server.wire import Spoken
 Change = MessageEdited | MessageRegenerated
 
 MAX_MESSAGES = 500
-"""Messages of a page, where a turn holds many."""
+"""Messages of a page, if a turn has many."""
 
 
 class PastMessages(NamedTuple):
     """Messages, oldest first, as later events left them.
 
-    before: the number of the first where there are older ones, else None. last: the number of
+    before: the number of the first message if there are older ones, else None. last: the number of
     the conversation's last event.
     """
 
@@ -41,10 +41,10 @@ class PastMessages(NamedTuple):
 def past_messages(
     log: Turnlog, conversation: str, before: int, turns: int, *, work: bool = True
 ) -> PastMessages:
-    """The messages of that many turns before an event, or MAX_MESSAGES.
+    """The messages of that many turns before an event, at most MAX_MESSAGES.
 
-    work: with what the bot did for its answers. Reads from the end, so that it meets what edited
-    or redacted a message before the message.
+    work: with what the bot did for its answers. Reads from the end, so that edits and redactions
+    are met before the message that they change.
     """
     last = last_event(log, conversation)
     newest_first: list[RecordedEvent] = []
@@ -72,15 +72,15 @@ def _as_they_are(log: Turnlog, conversation: str, work: bool) -> Iterator[Record
 def last_event(log: Turnlog, conversation: str, seen: int = 0) -> int:
     """The number of a conversation's last event.
 
-    Raises RequestRefused for a deleted one, and where a client has seen events that the log does
-    not have: it would never be given those that take their numbers.
+    Raises RequestRefused for a deleted conversation, and if a client has seen events that the log
+    does not have: it would never receive the events that take their numbers.
     """
     head = log.current.head(log.store.reader, conversation)
     if head is not None and head.state.deleted:
-        raise RequestRefused(410, "Gone", "this conversation was deleted")
+        raise RequestRefused(410, "Gone", "the conversation was deleted")
     last = head.event if head is not None else 0
     if seen > last:
-        why = f"the log has {amount(last, 'event')} of this conversation, not {seen}"
+        why = f"the log has {amount(last, 'event')} of this conversation, and the client saw {seen}"
         raise RequestRefused(409, "Restored", why)
     return last
 

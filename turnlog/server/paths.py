@@ -1,8 +1,8 @@
-"""A conversation's id in a path: decoded once, and slashes belong to it.
+"""A conversation's id in a path, which may contain slashes, is decoded exactly once.
 
-A client may encode a slash, or write it as it is where Rasa's own paths allow that
-(`/conversations/a/b/tracker` is of `a/b`). Before a route is looked up the id becomes one encoded
-segment, and is decoded when the route is found.
+A client may encode a slash, or write it literally where Rasa's own paths allow that
+(`/conversations/a/b/tracker` is of `a/b`). Before routing, the id becomes one encoded segment; it
+is decoded when the route is found.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Asgi = Any
 
 TRACKER_API = "/conversations/"
 KEPT_BYTES = 900
-"""Of an id that is too long."""
+"""For an id that is too long."""
 
 RASA = "tracker/events|tracker|story|messages|execute|predict|trigger_intent"
 _WITH_SLASHES = re.compile(rf"({TRACKER_API})(.+)(/(?:{RASA})/?)$")
@@ -44,7 +44,7 @@ def _raw(scope: Any) -> str:
 
 
 def routed(raw: str) -> str:
-    """The path that a route is looked up by: decoded but for the id, whose slashes are encoded."""
+    """The path for routing: decoded, except for the id, whose slashes are encoded."""
     match = _WITH_SLASHES.match(raw) or _ONE_SEGMENT.match(raw)
     if match is None:
         return unquote(raw)
@@ -68,8 +68,9 @@ def with_decoded_id(app: Asgi) -> Asgi:
 
 
 def stored_id(id: str) -> str:
-    """The id that a conversation of Rasa's has in the log: one with too many bytes is cut, and
-    ends in the SHA-256 of all of it."""
+    """The id of Rasa's conversation in the log: one with too many bytes is cut, and ends in the
+    SHA-256 of the whole id.
+    """
     whole = id.encode()
     if len(whole) <= LONGEST:
         return id

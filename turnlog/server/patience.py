@@ -1,4 +1,4 @@
-"""How long the log and a bot are waited for."""
+"""Timeouts and retries for the log and for a bot."""
 
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ Done = TypeVar("Done")
 LOG_ATTEMPTS = 6
 FIRST_PAUSE_SECONDS = 0.25
 LAST_PAUSE_SECONDS = 4.0
-"""How often a server that ends tries the log for an answer; seconds before the second time, then
-doubled."""
+"""Attempts of a stopping server to record an answer; seconds before the second, then doubled."""
 
 SHORTEST_WAIT_SECONDS = 0.05
 
 STOPPED = "stopped"
-"""Why an answer was broken off by whoever reads it."""
+"""The reason that is recorded when a reader stops an answer."""
 
 
 class Patience:
-    """With the log. seconds: for one answer of its; ending: the server gives up at last."""
+    """Patience with the log. seconds: for one request. ending: the server is stopping."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self.ending = False
 
     async def in_time(self, work: Awaitable[Done]) -> Done:
-        """Raises Unavailable where it takes too long."""
+        """The result of the work. Raises Unavailable after the timeout."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await work
@@ -47,23 +46,24 @@ class Patience:
             raise Unavailable("the log does not answer; send the message again") from error
 
     async def insist(self, work: Callable[[], Awaitable[Done]]) -> Done:
-        """Do it again and again until the log is back."""
+        """Repeats the work until the log is reachable. A stopping server gives up at last."""
         for attempt in count():
             try:
                 return await work()
             except Unavailable as error:
                 if self.ending and attempt >= LOG_ATTEMPTS:
                     raise
-                logger.warning("an answer waits for the log: %s", error)
+                logger.warning("the log is unreachable, an answer waits: %s", error)
             await asyncio.sleep(min(FIRST_PAUSE_SECONDS * 2 ** min(attempt, 9), LAST_PAUSE_SECONDS))
         raise AssertionError
 
     async def insist_in_time(self, work: Callable[[], Awaitable[Done]]) -> Done:
+        """Repeats the work, with a timeout for each attempt."""
         return await self.insist(lambda: self.in_time(work()))
 
 
 class Outcome(NamedTuple):
-    """What is to be recorded of an answer beside what was heard; broken: why it is not whole."""
+    """What is to be recorded after what was heard. broken: why the answer is incomplete."""
 
     events: Sequence[Event]
     broken: str | None = None
@@ -75,9 +75,9 @@ async def bot_answer(
     settings: Settings,
     stop: asyncio.Event,
 ) -> Outcome:
-    """The answer, or a BotFailed; a bot that will not be cancelled is left behind.
+    """The answer, or a BotFailed. A bot that ignores its cancellation is abandoned.
 
-    What the bot waits for the log is not its time.
+    Time that the bot spends waiting for the log does not count.
     """
     task = asyncio.ensure_future(asking)
     stopping = asyncio.ensure_future(stop.wait())
@@ -106,14 +106,14 @@ def _outcome(task: asyncio.Future[Sequence[Event]]) -> Outcome:
     error = task.exception()
     if error is None or isinstance(error, Exception):
         events = task.result()
-    else:  # what no bot should raise
+    else:  # a bot should not raise this
         events = (bot_failed(error),)
     last = events[-1] if events else None
     return Outcome(events, last.kind if isinstance(last, BotFailed) else None)
 
 
 class _TimeLeft:
-    """Of a bot that was asked just now: for the whole, and until its next piece."""
+    """The timeouts of one request to a bot: for the whole answer, and until its next piece."""
 
     def __init__(self, view: LiveConversation, settings: Settings) -> None:
         self._view = view

@@ -1,4 +1,4 @@
-"""A user's message that waits for its answer, looked up in the log."""
+"""Looks up a user's message that waits for its answer."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from turnlog.engine.request import Recorded
 class PendingMessage(NamedTuple):
     """A user's message with its event's number.
 
-    pieces: of an answer that streams and was not ended. conversation: as it is now, or where the
-    bot was asked before as it was at the message. answer: all of one that was recorded before.
+    pieces: of an answer that streamed and has no end. conversation: as it is now, or as it was at
+    the message if the bot was asked before. answer: the complete recorded answer, if there is one.
     """
 
     conversation: Conversation
@@ -30,12 +30,12 @@ class PendingMessage(NamedTuple):
 
     @property
     def answer_key(self) -> str:
-        """The idempotency key of its answer's end, so that it has one."""
+        """The idempotency key of the answer's end, so that it ends once."""
         return answer_key(self.number)
 
 
 def pending_message(log: Turnlog, conversation: str, number: int | None) -> PendingMessage | None:
-    """The message of that event (None: one that is unanswered), if it is still the last."""
+    """The message of that event (None: an unanswered one), if it is still the last."""
     now = log.conversation(conversation)
     number = number or unanswered(log, now)
     if number is None:
@@ -70,7 +70,7 @@ def _is_last(state: State, number: int) -> bool:
 
 
 def message_number(recorded: Recorded) -> int:
-    """The number of the user's message among what was recorded; 0 for one of an earlier life."""
+    """The number of the user's message among the recorded events; 0 for one of an earlier life."""
     for commit in recorded.commits:
         for received in commit.recorded_events():
             if isinstance(received.event, UserUttered):
@@ -79,9 +79,9 @@ def message_number(recorded: Recorded) -> int:
 
 
 def unanswered(log: Turnlog, conversation: Conversation) -> int | None:
-    """The number of the last message, unless something answered it.
+    """The number of the last message, unless it has an answer.
 
-    An answer that streamed and has no end answers nothing yet.
+    A streamed answer without an end does not count as an answer.
     """
     context = conversation.state.context
     if context.latest_message is None:

@@ -1,6 +1,6 @@
-"""Redis between servers on one log: only says that the log has grown, and how far.
+"""Redis between servers on one log, which only carries the log's last position.
 
-While it is away nothing is lost: each server looks at the log by itself, if less often.
+If Redis is unreachable, nothing is lost: each server polls the log, though less often.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RECONNECT_SECONDS = 1.0
 
 
 class RedisSignal:
-    """Tells the other servers what this one saw first. `is_there`: Redis answers."""
+    """Signals to the other servers how far the log has grown. `is_there`: Redis answers."""
 
     def __init__(self, url: str, log: AsyncTurnlog) -> None:
         self._log = log
@@ -45,6 +45,7 @@ class RedisSignal:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        """Listens and publishes for the duration of the block."""
         tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._publish())]
         try:
             yield
@@ -56,7 +57,7 @@ class RedisSignal:
                 await self._redis.aclose()
 
     def saw(self, position: int) -> None:
-        """This server has read the log so far."""
+        """Announces that this server has read the log up to a position."""
         self._seen = position
         if position > self._heard:
             self._grown.set()
@@ -89,6 +90,6 @@ class RedisSignal:
 
     def _is(self, *, there: bool, why: str = "") -> None:
         if there != self.is_there:
-            logger.warning("redis is %s", "there" if there else f"away ({why})")
+            logger.warning("redis is %s", "reachable" if there else f"unreachable ({why})")
         self.is_there = there
         self._log.sync.store.signal.send()

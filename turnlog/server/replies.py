@@ -1,4 +1,4 @@
-"""What the inspector's routes answer with."""
+"""Responses of the inspector's routes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from turnlog.serializers.shared import plain
 
 
 def json(content: bytes) -> Response[bytes]:
-    """A JSON document that no browser keeps."""
+    """A JSON document that browsers do not cache."""
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return Response(content, media_type="application/json", headers=headers)
 
 
 async def answered(log: AsyncTurnlog, question: Callable[[Turnlog], Any]) -> Response[bytes]:
-    """What the log says to a question, as such a document."""
+    """What the log answers to a question, as such a document."""
     return json(await log.read(lambda log: plain.dumps(question(log))))

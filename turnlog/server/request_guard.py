@@ -1,4 +1,4 @@
-"""Before anything else is asked: who must be turned away, and in words they understand."""
+"""Turns away requests before any route sees them, with errors that their clients understand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Asgi = Any
 
 
 class RequestGuard:
-    """ASGI middleware: old Socket.IO clients, foreign origins, names that are not this host's."""
+    """ASGI middleware that refuses old Socket.IO clients, foreign origins and host names."""
 
     def __init__(self, inner: Asgi, settings: Settings) -> None:
         self._inner = inner
@@ -54,7 +54,7 @@ class RequestGuard:
         return f"{path}/".startswith(f"{self._settings.names.path.rstrip('/')}/")
 
     def _old_version(self, scope: Any) -> str | None:
-        """The Engine.IO version of a client that speaks another than ours."""
+        """The Engine.IO version of a client that does not speak ours."""
         if not self._is_channel(scope):
             return None
         query = parse_qs(scope["query_string"].decode("latin-1"))
@@ -63,6 +63,7 @@ class RequestGuard:
 
 
 def is_loopback(host: str) -> bool:
+    """Whether a host name or address is the machine itself."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -81,7 +82,7 @@ async def _refuse(scope: Any, receive: Any, send: Any, why: str) -> None:
 
 
 async def _turn_away(scope: Any, receive: Any, send: Any, version: str) -> None:
-    """Tell an old client in its own protocol, so that its `error` event says it."""
+    """Refuses an old client in its own protocol, so that its `error` event has the message."""
     error = "44" + json.dumps(f"{SPOKEN}; this client asked for Engine.IO {version}")
     packets = ['0{"sid":"none","upgrades":[],"pingInterval":25000,"pingTimeout":60000}', error, "1"]
     if scope["type"] == "websocket":

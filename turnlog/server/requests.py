@@ -1,4 +1,4 @@
-"""What routes and channels read of a request, and refuse where it is not what it must be."""
+"""Reads requests for routes and channels, and refuses malformed ones."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from turnlog.server.errors import RequestRefused
 Json = Request[Any, Any, Any]
 
 MAX_EVENT = 2**53
-"""Above every number that an event can have, and still a number in JavaScript."""
+"""Above every possible event number, and exact as a number in JavaScript."""
 
 
 async def read(request: Json, kind: type[Any]) -> Any:
-    """The request's JSON body. Raises RequestRefused (400) for what is none."""
+    """The request's JSON body. Raises RequestRefused (400) for anything else."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not media.endswith("+json"):
         raise RequestRefused(400, "BadRequest", "the body must be JSON, of type application/json")
@@ -27,26 +27,27 @@ async def read(request: Json, kind: type[Any]) -> Any:
 
 
 async def check_empty(request: Json) -> None:
-    """Refuse a body that is not a JSON object where nothing is asked for."""
+    """Refuses a body that is not a JSON object, on a route that needs none."""
     if await request.body():
         await read(request, dict)
 
 
 class JsonRequest(Request[Any, Any, Any]):
-    """What a route with a typed body reads; a body that is none is refused as `read` does."""
+    """A request with a typed body; a malformed body is refused as in `read`."""
 
     async def json(self) -> Any:
+        """The body. Raises RequestRefused (400) if it is malformed."""
         with _refusing():
             return await super().json()
 
 
 @contextmanager
 def _refusing() -> Iterator[None]:
-    """msgspec skips a field that it need not read, whatever its bytes: they are decoded first."""
+    """Decodes all bytes first: msgspec skips a field that it need not read, whatever its bytes."""
     try:
         yield
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        why = f"the body is not what it must be: {error}"
+        why = f"invalid body: {error}"
         raise RequestRefused(400, "BadRequest", why) from error
 
 
@@ -56,7 +57,7 @@ async def body_of(request: Json, most: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > most:
-            why = f"the body has more than {most:,} bytes (serve --max-body)"
+            why = f"the body is larger than {most:,} bytes (serve --max-body)"
             raise RequestRefused(413, "TooLarge", why)
     return bytes(body)
 

@@ -1,4 +1,4 @@
-"""Asks the bot: the user's message is durable before, the answer before anybody sees it."""
+"""Asks the bot. The message is durable before it, and the answer before anyone sees it."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ Done = TypeVar("Done")
 Arguments = ParamSpec("Arguments")
 
 ENDING_SECONDS = 30.0
-"""For answers under way when the server ends."""
+"""Seconds for answers in progress when the server ends."""
 
 FRESH_SECONDS = 1.0
 LEASE_PAUSE_SECONDS = 0.5
-"""How long a message may be without a lease by the server that took it; between looks for one."""
+"""Seconds that a message may lack a lease by the server that took it; between checks for one."""
 
 CHANNELS = ("socketio", "rest", "chat")
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """A user's message is durable as event `event`; `answer` yields what the bot recorded.
+    """A user's message, durable as event `event`. `answer` yields what the bot recorded.
 
-    event: 0 for a message of a life that was deleted, which opens nothing and has no answer.
+    event: 0 for a message of a deleted life, which opens nothing and has no answer.
     """
 
     event: int
@@ -61,7 +61,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
 
 class Runner:
-    """tell: takes notes for readers."""
+    """tell: sends notes to readers."""
 
     def __init__(
         self,
@@ -93,10 +93,10 @@ class Runner:
     async def receive(
         self, conversation: str, message: UserUttered, listener: Listener | None = None
     ) -> Receipt:
-        """Record a user's message and have it answered; durable when this returns.
+        """Records a user's message and has it answered. The message is durable when this returns.
 
-        The same message id again is the same message: answered now if it was not before.
-        listener: hears the answer as it comes.
+        The same message id again is the same message, which is answered now if it was not before.
+        listener: receives the answer as it comes.
         """
         self._guard.check(conversation, message)
         await self._locks.enter(conversation)
@@ -113,7 +113,7 @@ class Runner:
         return Receipt(number, recorded.new, task)
 
     async def resume(self, conversation: str) -> None:
-        """Have the last message answered if a server died before it could be."""
+        """Has the last message answered if a server died before answering it."""
         if self._answering is None or self._locks.busy(conversation) or conversation in self._owed:
             return
         self._owed.add(conversation)
@@ -130,16 +130,18 @@ class Runner:
                 leases, name = self._leases, taken
                 answering.add_done_callback(lambda _: leases.release(name))
         except TurnlogError as error:
-            logger.warning("conversation %r: what it is owed waits: %s", conversation, error)
+            logger.warning(
+                "conversation %r: cannot answer its last message yet: %s", conversation, error
+            )
         finally:
             self._owed.discard(conversation)
 
     async def _taken(self, conversation: str) -> str | None:
-        """Wait until no other server can still be at the answer; the lease on it, if it has one."""
+        """Waits until no other server can still be answering. Gives the lease, if any."""
         owed = await self._log.read(lambda log: _owed(log, conversation))
         if self._leases is None or owed is None:
             return None
-        await asyncio.sleep(FRESH_SECONDS)  # for whoever took the message to take the lease
+        await asyncio.sleep(FRESH_SECONDS)  # the server with the message may yet take the lease
         number, last = owed
         wanted = lease(conversation, number)
         until = last + self._settings.bot_timeout
@@ -154,14 +156,14 @@ class Runner:
     async def hear(
         self, conversation: str, message: UserUttered, command: Command | None = None
     ) -> Recorded:
-        """Record a user's message without an answer; command: asks for it in other events."""
+        """Records a user's message without an answer. command: decides the events to record."""
         self._guard.check(conversation, message)
         if command is None:
             return await self.record(conversation, message)
         return await self.perform(conversation, command)
 
     async def record(self, conversation: str, *events: Event, key: str | None = None) -> Recorded:
-        """Record events as they are, in order with what else goes on; nobody is asked."""
+        """Records events as they are, in order with other work. No bot is asked."""
         return await self._in_order(
             conversation, lambda: self._log.record(conversation, *events, key=key)
         )
@@ -169,7 +171,7 @@ class Runner:
     async def perform(
         self, conversation: str, command: Command, *, key: str | None = None
     ) -> Recorded:
-        """Record what a command asks for, in order with what else goes on."""
+        """Records what a command decides, in order with other work."""
         return await self._in_order(
             conversation, lambda: self._log.perform(conversation, command, key=key)
         )
@@ -181,10 +183,10 @@ class Runner:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Done:
-        """Save session values by `save(*arguments)`, in order with what else goes on.
+        """Saves session values by `save(*arguments)`, in order with other work.
 
-        While the bot is asked they are saved at once: they may be its own, and it would wait for
-        itself.
+        While the bot answers they are saved immediately: the bot itself may be saving them, and
+        would wait for itself.
         """
         if self._answering is None or conversation not in self._answering.asked:
             return await self._in_order(conversation, lambda: save(*arguments, **named))
@@ -198,7 +200,7 @@ class Runner:
     # --- ending ---------------------------------------------------------------------------------
 
     async def finish(self) -> None:
-        """Wait for the answers under way; one that takes longer is owed, as after a crash."""
+        """Waits for the answers in progress. One that takes longer stays owed, as after a crash."""
         self._patience.ending = True
         for task in self._waiting:
             task.cancel()
@@ -221,9 +223,9 @@ class Runner:
     # --- answering ------------------------------------------------------------------------------
 
     async def stop(self, conversation: str) -> bool:
-        """Break off the answer under way here; what was said of it is durable when this returns.
+        """Stops the answer in progress here; its text so far is durable when this returns.
 
-        Whether there was one.
+        False if no answer is in progress here.
         """
         answering = self._answers.get(conversation)
         if self._answering is None or answering is None or not self._answering.stop(conversation):
@@ -234,7 +236,7 @@ class Runner:
     async def _answer(
         self, conversation: str, number: int | None, listener: Listener | None = None
     ) -> Sequence[Event]:
-        """What the bot answered to the message of that event (None: the last), now or before."""
+        """The bot's answer to the message of that event (None: the last), new or stored."""
         if self._answering is None or number == 0:
             self._locks.release(conversation)
             return ()
@@ -243,14 +245,14 @@ class Runner:
         except UnknownConversation:
             return ()
         except (ConversationError, StorageError) as error:
-            logger.error("conversation %r: its answer is not recorded: %s", conversation, error)
+            logger.error("conversation %r: cannot record its answer: %s", conversation, error)
             return ()
         finally:
             self._locks.release(conversation)
 
 
 def _owed(log: Turnlog, id: str) -> tuple[int, float] | None:
-    """The number of the message that is unanswered, and when the conversation's last event was."""
+    """The number of the unanswered message, and the time of the conversation's last event."""
     conversation = log.conversation(id)
     number = unanswered(log, conversation)
     return None if number is None else (number, conversation.state.last or 0.0)

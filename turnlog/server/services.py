@@ -1,4 +1,4 @@
-"""What the parts of a running server share."""
+"""The objects that the parts of a running server share."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ class Services:
 
 
 def _leases(settings: Settings) -> AnswerLeases | None:
-    """Where other servers may be at work on the same log."""
+    """Whether other servers may use the same log."""
     if not settings.shared:
         return None
-    from turnlog.server.answer_leases import AnswerLeases  # only PostgreSQL's users have psycopg
+    from turnlog.server.answer_leases import AnswerLeases  # only users of PostgreSQL have psycopg
 
     return AnswerLeases(settings.db)

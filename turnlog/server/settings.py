@@ -1,4 +1,4 @@
-"""What a server is told when it starts."""
+"""The settings of a server."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RESERVED_EVENTS = {
     "session_request", "session_confirm", "chat_error", "message_changed", "bot_typing",
     "bot_chunk", "stop_request",
 }  # fmt: skip
-"""Events of Socket.IO and of this channel, which an option cannot name again."""
+"""Events of Socket.IO and of this channel; no option can give another event such a name."""
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """How the Socket.IO channel names things; the defaults are Rasa's.
+    """The names that the Socket.IO channel uses; the defaults are Rasa's.
 
-    persistence: whether a session outlives its connection; without it the socket's id is the
-    conversation's.
+    persistence: whether a session outlives its connection. Without it the socket's id is the
+    conversation's id.
     """
 
     path: str = "/socket.io"
@@ -33,14 +33,14 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client may ask of the server.
+    """Limits on what a client may ask of the server.
 
-    message and body in bytes; rate in messages a second for one conversation, burst at once;
-    waiting: messages of a conversation that wait for the bot; behind, behind_bytes: packets and
-    their bytes that a socket or stream may leave unread before it is let go, to come back and
-    catch up from the log; patience: seconds to wait for the log. tracker_body: bytes of a request
-    that brings Rasa's events; event and depth: bytes and levels of nesting up to which one of
-    these is kept whole.
+    message and body in bytes. rate: messages a second in one conversation, after an immediate
+    burst. waiting: messages of a conversation that wait for the bot. behind, behind_bytes: packets
+    and bytes that a socket or stream may leave unread before it is disconnected, to return and
+    catch up from the log. patience: seconds to wait for the log. tracker_body: bytes of a request
+    with Rasa's events. event and depth: bytes and levels of nesting up to which such an event is
+    stored whole.
     """
 
     message: int = 16_384
@@ -59,17 +59,18 @@ class ClientLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """keys: URL of the key store of a sealed log.
 
-    token_life: seconds for which the chat page's token lets it come back to its session.
+    token_life: seconds for which the chat page's token opens its session.
 
     bot: `module:attribute` or the URL of a webhook; None records without answering. bot_timeout:
-    seconds for an answer; bot_idle_timeout: between two pieces of one that streams, None for as
-    long as the whole.
+    seconds for an answer; bot_idle_timeout: between two pieces of a streamed answer, None for the
+    same as the whole.
+
     heads: where heads of the log are published: folders, and URLs of witnesses; every: seconds
     between two; head_keys: files of the keys that sign them.
-    show_work: whether the chat page shows what the bot did for an answer: its reasoning, the names
-    of the tools it called, what it took. banner: HTML of a line above the inspector. run: file of a
-    kept run of a replay, whose groups the inspector shows.
-    cors: origins besides the server's own whose pages may use it; `*` for all.
+
+    show_work: whether the chat page shows the work behind an answer: reasoning, tool names, usage.
+    banner: HTML of a line above the inspector. run: file of a kept replay run, whose groups the
+    inspector shows. cors: other origins whose pages may use the server; `*` for all.
     """
 
     db: str = "sqlite:///turnlog.db"
@@ -97,10 +98,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def protected(self) -> bool:
-        """Whether a token or a key is asked for."""
+        """Whether a token or a key is required."""
         return self.auth_token is not None or self.jwt_key is not None
 
     @property
     def shared(self) -> bool:
-        """Whether other servers may be at work on the same log."""
+        """Whether other servers may use the same log."""
         return not self.db.startswith(("sqlite:", "memory:"))

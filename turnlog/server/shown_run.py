@@ -1,4 +1,4 @@
-"""A kept run of a replay as the inspector shows it: nothing that was redacted since."""
+"""A kept run of a replay as the inspector shows it, without anything redacted since."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SHOWN = 500
 
 
 class ShownRun:
-    """The file is read again when it changes. Raises FormatError for what is not a run.
+    """Reads the file again when it changes. Raises FormatError for anything but a run.
 
-    A group is named by the digest of its key: the key may hold words.
+    A group is named by the digest of its key: the key may contain words.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,6 +30,7 @@ class ShownRun:
         self._run = self.read()
 
     def read(self) -> kept.Run:
+        """The run, as the file is now."""
         try:
             status = self.path.stat()
         except OSError as error:
@@ -41,7 +42,7 @@ class ShownRun:
         return self._run
 
     def groups(self, log: Turnlog) -> dict[str, Any]:
-        """`{"bot", "version", "time", "groups"}`, the largest first."""
+        """`{"bot", "version", "time", "groups"}`, the largest group first."""
         run = self.read()
         known = self._accepted()
         silent = {one.group for one in run.divergences if not _may_speak(log, one.conversation)}
@@ -55,19 +56,19 @@ class ShownRun:
         return accepted.load(path) if path.exists() else accepted.Accepted()
 
     def key(self, name: str) -> str | None:
-        """The key of a group that is named so; None where there is none."""
+        """The key of the group with this name, or None."""
         return next((one.group for one in self.read().groups if named(one.group) == name), None)
 
     def places(self, group: str) -> Iterator[dict[str, Any]]:
-        """Where the divergences of a group are, or of all."""
+        """The places of a group's divergences, or of all."""
         for one in self.read().divergences:
             if not group or named(one.group) == group:
                 yield _place(one)
 
     def of(self, log: Turnlog, conversation: str) -> list[dict[str, Any]]:
-        """What differs in a conversation, each `accepted` or not.
+        """The divergences in a conversation, each `accepted` or not.
 
-        `hidden` where what it says may not be shown any more.
+        `hidden` marks those whose content may no longer be shown.
         """
         run = self.read()
         replayed = run.conversations.get(conversation)
@@ -77,14 +78,15 @@ class ShownRun:
 
 
 def named(group: str) -> str:
+    """The name of a group, from its key."""
     return sha256(group.encode(errors="replace")).hexdigest()[:12]
 
 
 def _may_speak(log: Turnlog, conversation: str) -> bool:
-    """Whether nothing of it was hidden: the file may be older."""
+    """Whether nothing in it was hidden since the file was written."""
     try:
         return not log.head(conversation)[1].redacted
-    except UnknownConversation:  # deleted, erased, restricted, or of another log
+    except UnknownConversation:  # deleted, erased, restricted, or in another log
         return False
 
 
@@ -104,11 +106,11 @@ def _place(one: Divergence) -> dict[str, Any]:
 
 
 def _told(one: Divergence, speaks: bool, is_accepted: bool) -> dict[str, Any]:
-    told = {**_place(one), "kind": one.kind, "group": named(one.group), "accepted": is_accepted}
+    line = {**_place(one), "kind": one.kind, "group": named(one.group), "accepted": is_accepted}
     if not speaks:
-        return {**told, "hidden": True}
+        return {**line, "hidden": True}
     sides = {"path": one.path, "expected": one.expected, "actual": one.actual}
-    return {**told, **{name: _cut(held) for name, held in sides.items()}}
+    return {**line, **{name: _cut(held) for name, held in sides.items()}}
 
 
 def _cut(held: Any) -> Any:

@@ -1,4 +1,4 @@
-"""How much a socket has not read yet, in packets and in bytes."""
+"""Counts what a socket has not read yet, in packets and in bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Backlog(asyncio.Queue[Any]):
         return item
 
     def drop(self) -> None:
-        """Forget all of it."""
+        """Drops everything."""
         while not self.empty():
             self.get_nowait()
             self.task_done()
@@ -49,11 +49,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has 
         return _EngineServer
 
     def backlog(self, sid: str, namespace: str) -> Backlog | None:
+        """The backlog of a socket, None if it is gone."""
         socket = self._socket(sid, namespace)
         return None if socket is None else socket.queue
 
     async def let_go(self, sid: str, namespace: str) -> None:
-        """Disconnect a socket that does not read, and forget what waits for it."""
+        """Disconnects a socket that does not read, and drops its backlog."""
         socket = self._socket(sid, namespace)
         if socket is not None:
             socket.queue.drop()

@@ -1,8 +1,8 @@
-"""The Socket.IO channel: Rasa's events, and numbers for clients that want nothing lost.
+"""The Socket.IO channel: Rasa's events, with event numbers for clients that must lose nothing.
 
-A client that puts `after` (the last event it saw, 0 for none) into its `session_request` gets the
-messages after it, its own and other tabs' among them, each with its number; others get what Rasa
-sends.
+A client that puts `after` (the last event it saw, 0 for none) into its `session_request` receives
+the messages after it, its own and other tabs' included, each with its number. Others receive what
+Rasa sends.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from turnlog.server.tokens import named
 from turnlog.server.visitors import Payload, Visitor, VisitorSessions
 
 CONNECTED = "turnlog.visitor"
-"""Where a connection's environment names its visitor."""
+"""The key of the visitor in a connection's environment."""
 
 
 class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio has no types
@@ -55,10 +55,10 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         await self.sio.emit(name, data, to=sid, namespace=self.namespace)
 
     async def trigger_event(self, event: Any, *arguments: Any) -> Any:
-        """What a client sends, and the protocol's own `connect` and `disconnect`.
+        """Registers what a client may send, and the protocol's own `connect` and `disconnect`.
 
-        A client that sends an event of these names is refused as for any other unknown name: it
-        stays connected and is heard.
+        A client that sends an event of these names is refused as for any unknown name, and stays
+        connected.
         """
         sid: str = arguments[0]
         visitor = self._visitors.get(sid)
@@ -74,7 +74,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
 
     async def _connect(self, sid: str, environ: Payload, auth: Any = None) -> None:
         if CONNECTED in environ:
-            raise ConnectionRefusedError("this socket is connected already")
+            raise ConnectionRefusedError("the socket is already connected")
         try:
             principal = self._services.auth.visitor(_bearer(auth))
         except RequestRefused as refused:
@@ -91,7 +91,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         self._leave(visitor)
 
     async def _answer(self, visitor: Visitor, event: Any, data: Any) -> Any:
-        """The handler's answer; an error goes to the client as `chat_error` and as the answer."""
+        """The handler's answer. An error goes to the client as `chat_error` and as the answer."""
         payload = data if isinstance(data, dict) else {}
         try:
             return await self._handler(event)(visitor, payload)
@@ -108,7 +108,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         handler = self._handlers.get(event) if isinstance(event, str) else None
         if handler is None:
             known = ", ".join(self._handlers)
-            why = f"event {event!r:.60} is none of this channel's: it takes {known}"
+            why = f"unknown event {event!r:.60}; known: {known}"
             raise RequestRefused(400, "BadRequest", why)
         return handler
 
@@ -145,7 +145,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         await self._emit(visitor.sid, "session_confirm", confirmed)
 
     async def _enter(self, visitor: Visitor, conversation: str, after: int | None) -> None:
-        """Follow a conversation, from now on or after an event."""
+        """Follows a conversation, from now on or after an event."""
         self._leave(visitor)
         visitor.conversation = conversation
 
@@ -174,7 +174,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         return {"session_id": conversation, "event": receipt.event}
 
     async def _speaker(self, visitor: Visitor, data: Payload) -> str:
-        """The conversation a message is for; its room is joined by then."""
+        """The conversation of a message; the socket has joined its room by then."""
         now = self._services.clock()
         if not self._names.persistence:
             visitor.principal.in_time(now)
@@ -191,7 +191,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
         return conversation
 
     async def _stop_request(self, visitor: Visitor, data: Payload) -> Payload:
-        """Break off the answer under way in the session that the visitor is in."""
+        """Stops the answer in progress in the visitor's session."""
         visitor.principal.in_time(self._services.clock())
         conversation = visitor.conversation
         there = conversation is not None and await self._services.runner.stop(conversation)
@@ -200,7 +200,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
     def _message(self, data: Payload) -> UserUttered:
         text = data.get("message")
         if not isinstance(text, str) or not text:
-            raise RequestRefused(400, "BadRequest", "message: a text is needed")
+            raise RequestRefused(400, "BadRequest", "message: not a text")
         extra = {"metadata": _object(data.get(self._names.metadata))}
         extra["customData"] = _object(data.get("customData"))
         return UserUttered(
@@ -227,7 +227,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
                     await self._emit(visitor.sid, self._names.bot_message, data)
 
     def _is_behind(self, visitor: Visitor) -> bool:
-        """Whether the socket leaves so much unread that it had better come back later."""
+        """Whether so much is unread that the socket should reconnect later."""
         limits, backlog = (
             self._services.settings.limits,
             self.sio.backlog(visitor.sid, self.namespace),
@@ -241,7 +241,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
             await self._emit(visitor.sid, "bot_typing", {"typing": note.at_work})
             return
         visitor.previewing = (note.first or visitor.previewing) and not self._is_behind(visitor)
-        if visitor.previewing:  # what is left out of a message is never in its middle
+        if visitor.previewing:  # chunks are dropped only at the beginning of a message
             await self._emit(visitor.sid, "bot_chunk", {"text": note.text, "first": note.first})
 
 
@@ -258,7 +258,7 @@ def _after(data: Payload) -> int | None:
 
 
 def _object(value: Any) -> dict[str, Any] | None:
-    """A JSON object, or the string of one."""
+    """A JSON object, or its text."""
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)

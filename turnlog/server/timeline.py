@@ -1,4 +1,4 @@
-"""A conversation's events as the inspector shows them: each with what it did to the slots."""
+"""A conversation's events as the inspector shows them, each with its effect on the slots."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from turnlog.server import markdown
 from turnlog.server.contents import bytes_of, safe_type
 
 LEFT_OUT = ("type", "timestamp", "actor")
-"""Said beside the fields."""
+"""Fields that are shown elsewhere."""
 
 LONGEST = 4_000
-"""Characters of a value that is sent whole with others; the rest of a longer one is asked for."""
+"""Characters of a value that is sent whole; a client requests the rest of a longer one."""
 
 _MARKED = (BotUttered, AgentUttered, TextAdded)
 
@@ -31,10 +31,10 @@ _MARKED = (BotUttered, AgentUttered, TextAdded)
 def item(traced: TracedEvent, *, whole: bool = False) -> dict[str, Any]:
     """`{"event", "turn", "session", "type", "time", "actor", "fields", "slots", "to"}`.
 
-    slots: what changed, None for a value taken away; to: where a rewind went back to; content:
-    `{"bytes", "type"}` of what can be downloaded; marked: the tree of a text with markdown. Where
-    there are branches, `branch` and `branch_turn` too. Values above LONGEST are cut unless it is
-    asked for whole: `cut` gives the length of each, by name.
+    slots: what changed, None for a removed value. to: where a rewind went back to. content:
+    `{"bytes", "type"}` of what can be downloaded. marked: the tree of a text with markdown. If
+    there are branches, also `branch` and `branch_turn`. Values above LONGEST are cut unless the
+    item is requested whole; `cut` gives the length of each, by name.
     """
     event = traced.event
     shown = {
@@ -78,7 +78,7 @@ def _further(traced: TracedEvent, is_cut: bool) -> dict[str, Any]:
 
 
 def shortened(values: Mapping[str, Any], lengths: dict[str, int]) -> dict[str, Any]:
-    """The values, of which none is longer than LONGEST; how long those were that are cut."""
+    """The values, each cut to LONGEST, and the lengths of those that were cut."""
     return {name: _short(name, value, lengths) for name, value in values.items()}
 
 
@@ -93,6 +93,6 @@ def _short(name: str, value: Any, lengths: dict[str, int]) -> Any:
 
 
 def _shown(event: Event, name: str, held: Any) -> Any:
-    """Bytes are counted, and not sent to a page."""
+    """The size of bytes, which are not sent to a page."""
     is_bytes = isinstance(event, MediaAdded | ForeignRecorded) and name in ("content", "body")
     return f"{len(bytes_of(event) or b''):,} bytes" if is_bytes else held

@@ -1,8 +1,7 @@
 """Session ids that the server makes, and the signed tokens that come with them.
 
-A visitor's page gets a bare id and a token that expires: the id alone opens nothing. A client
-that knows only ids (the plain protocol) gets one that carries a tag of ours: who holds it, holds
-the session.
+A visitor's page receives a bare id and a token that expires: the id alone opens nothing. A client
+that knows only ids (the plain protocol) receives an id with our tag, which opens the session.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from turnlog.engine.request import Request
 from turnlog.server.errors import RequestRefused
 
 ABSENT = {"", "undefined", "null"}
-"""What pages send that stored nothing under the id's name."""
+"""What pages send if they stored nothing under the id's name."""
 
 METHOD = "HS256"
 _TAG = 16
@@ -42,7 +41,7 @@ class Tokens:
         self._clock = clock
 
     def new_id(self) -> str:
-        """128 random bits, for a client that gets a token with it."""
+        """128 random bits, for a client that receives a token with it."""
         return secrets.token_hex(16)
 
     def new_tagged_id(self) -> str:
@@ -51,17 +50,17 @@ class Tokens:
         return id + self._tag(id)
 
     def is_ours(self, id: str) -> bool:
-        """Whether the id is one of `new_tagged_id`."""
+        """Whether the id is from `new_tagged_id`."""
         return len(id) == 32 + _TAG and hmac.compare_digest(self._tag(id[:32]), id[32:])
 
     def token(self, conversation: str, kind: str = "session", *, until: float | None = None) -> str:
-        """until: UTC seconds after which it is not valid, whatever the life of others."""
+        """A signed token. until: UTC seconds after which it is invalid, if before its usual end."""
         expiry = self._clock() + self._life
         expiry = expiry if until is None else min(expiry, until)
         return jwt.encode({"aud": kind, "sub": conversation, "exp": expiry}, self._tokens, METHOD)
 
     def conversation(self, token: str, kind: str = "session") -> str:
-        """Whose token it is. Raises RequestRefused for one that is not ours or has expired."""
+        """The subject of a token. Raises RequestRefused for a foreign or expired token."""
         return str(decoded(token, self._tokens, METHOD, clock=self._clock, audience=kind)["sub"])
 
     def _tag(self, id: str) -> str:
@@ -76,9 +75,9 @@ def decoded(
     clock: Callable[[], float],
     audience: str | None = None,
 ) -> dict[str, object]:
-    """A token's claims, its signature and times checked. Raises RequestRefused (401)."""
+    """A token's claims, after its signature and times are checked. Raises RequestRefused (401)."""
     checked: jwt.types.Options = {
-        "verify_exp": False,  # against our own clock, below
+        "verify_exp": False,  # checked below, against our own clock
         "verify_nbf": False,
         "verify_iat": False,
         "verify_aud": audience is not None,
@@ -88,7 +87,7 @@ def decoded(
             token, key, algorithms=[method], audience=audience, options=checked
         )
     except jwt.PyJWTError as error:
-        raise RequestRefused(401, "NotAuthenticated", "the token is not valid") from error
+        raise RequestRefused(401, "NotAuthenticated", "invalid token") from error
     now = clock()
     if not _in_time(claims, now):
         raise RequestRefused(401, "Expired", "the token has expired or is not valid yet")
@@ -103,12 +102,12 @@ def _in_time(claims: dict[str, object], now: float) -> bool:
 
 
 def named(value: object) -> str | None:
-    """The session id a client gave, None where it gave none."""
+    """The session id that a client sent, None if it sent none."""
     return value if isinstance(value, str) and value not in ABSENT else None
 
 
 async def stored_secret(log: AsyncTurnlog) -> bytes:
-    """The log's own secret, made when first asked for: every server on the log has the same."""
+    """The log's secret, made on first use: every server on the log has the same."""
     secret = ValueSet("secret", secrets.token_hex(32))
     now = log.sync.clock()
     request = Request(stream("server"), lambda *_: [secret], now, now, secret.key)

@@ -1,4 +1,4 @@
-"""Who is at the other end of a socket, and which session is theirs."""
+"""The clients behind sockets, and their sessions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ MAX_ID_CHARACTERS = 255
 class Visitor:
     """A connected socket.
 
-    claimed: the id its client goes by, where ours is another; environ: its connection's
-    environment.
+    claimed: the id its client uses, if ours differs; environ: its connection's environment.
     """
 
     def __init__(self, sid: str, principal: Principal, environ: Payload) -> None:
@@ -39,19 +38,19 @@ class Visitor:
 
 
 class VisitorSessions:
-    """Gives visitors the session they ask for, as far as it is theirs, or a new one."""
+    """Gives visitors the session they ask for, if they may use it, or a new one."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def of(self, visitor: Visitor, data: Payload) -> str:
-        """The session a client asks for, or gets. Raises RequestRefused for somebody else's."""
+        """The session for a client, asked for or new. Raises RequestRefused for another user's."""
         wanted = named(data.get("session_id"))
         if wanted is not None:
             check_id(wanted)
             if len(wanted) > MAX_ID_CHARACTERS:
                 raise RequestRefused(
-                    400, "BadRequest", f"session_id: {MAX_ID_CHARACTERS} characters at most"
+                    400, "BadRequest", f"session_id: longer than {MAX_ID_CHARACTERS} characters"
                 )
         visitor.principal.in_time(self._services.clock())
         if visitor.principal.conversation is not None:
@@ -65,7 +64,7 @@ class VisitorSessions:
     def _of_token(self, token: str, wanted: str | None) -> str:
         conversation = self._services.tokens.conversation(token)
         if wanted not in (None, conversation):
-            raise RequestRefused(403, "Forbidden", "the token is another session's")
+            raise RequestRefused(403, "Forbidden", "the token is for another session")
         return conversation
 
     def _of_id(self, visitor: Visitor, wanted: str | None, data: Payload) -> str:

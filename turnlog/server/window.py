@@ -13,18 +13,18 @@ from turnlog.domain.state import State
 from turnlog.server.timeline import item, shortened
 
 EVENTS = 48
-"""Events of a window where nobody asks for another number."""
+"""Events of a window by default."""
 
 MOST = 200
 """Events of the largest window."""
 
 
 def window(conversation: Conversation, event: int, before: int, after: int) -> dict[str, Any]:
-    """The events numbered above `event - before` up to `event + after`, those that there are.
+    """The existing events with numbers above `event - before`, up to `event + after`.
 
-    conversation: as it is now. `{"conversation", "event", "first", "slots", "items", …}` and where
-    the conversation stands; first: the number of the first event; slots: those before it. It
-    reads a snapshot and the rows of the window, whatever the length of the conversation.
+    conversation: as it is now. `{"conversation", "event", "first", "slots", "items", …}` and the
+    conversation's length; first: the number of the first event; slots: those before it. Reads a
+    snapshot and the rows of the window, for a conversation of any length.
     """
     last = conversation.state.event
     event = max(0, min(event, last))
@@ -42,9 +42,9 @@ def window(conversation: Conversation, event: int, before: int, after: int) -> d
 
 
 def standing(state: State) -> dict[str, Any]:
-    """How long a conversation is, and of a fork how much of it comes from its origin."""
+    """The length of a conversation, and of a fork the part that comes from its origin."""
     line = state.lineage
-    told: dict[str, Any] = {
+    size: dict[str, Any] = {
         "last": state.event,
         "turns": state.turn,
         "started": state.started,
@@ -53,12 +53,12 @@ def standing(state: State) -> dict[str, Any]:
         "branch": line.branch,
     }
     if line.origin:
-        told["origin"] = {"event": line.shared, "turn": line.turns, "trial": line.trial}
-    return told
+        size["origin"] = {"event": line.shared, "turn": line.turns, "trial": line.trial}
+    return size
 
 
 def between(conversation: Conversation, first: int, last: int) -> Iterator[TracedEvent]:
-    """The events of these numbers, both included, and what each of them did."""
+    """The events of these numbers, both included, each with its effect."""
     if last < first:
         return iter(())
     at = conversation if last == conversation.state.event else conversation.at(last)

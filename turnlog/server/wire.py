@@ -27,14 +27,14 @@ from turnlog.server.settings import Names
 Spoken = BotUttered | AgentUttered
 
 INLINE_BYTES = 1_000_000
-"""Of a medium that goes out with its message: who reads slowly would be let go, and come again."""
+"""Bytes of a medium that is sent in its message; a larger one would overwhelm a slow reader."""
 
 MAKES_BUTTONS = ("quick_replies", "buttons")
 NO_BUTTONS = {"quick_replies": None, "buttons": None, "custom": None}
 
 
 def spoken(event: Event) -> Spoken | None:
-    """What is said to the user: an utterance, or a further part of one as an utterance."""
+    """What the user sees: an utterance, or a further part of one as an utterance."""
     if isinstance(event, Spoken):
         return event
     make = _SPOKEN.get(type(event)) if side(event) == "assistant" else None
@@ -46,7 +46,7 @@ def _text(event: TextAdded | RefusalAdded) -> Spoken | None:
 
 
 def _media(event: MediaAdded) -> Spoken | None:
-    """An image or an attachment; the name of a large one, nothing where there is none."""
+    """An image or an attachment; a large one by its name only, nothing if there is none."""
     source = event.uri
     if source is None and event.content is not None and len(event.content) > INLINE_BYTES:
         named = f"{event.filename or event.kind} ({len(event.content):,} bytes)"
@@ -99,7 +99,7 @@ def socket_messages(event: Spoken) -> Iterator[Any]:
 
 
 def redacted(events: Sequence[RecordedEvent]) -> frozenset[int]:
-    """Numbers of the events of which nothing is shown, be it by a later one of the same batch."""
+    """Numbers of the events that stay hidden, also because of later events in the same batch."""
     hidden = {recorded.number for recorded in events if recorded.redacted}
     for recorded in events:
         if isinstance(recorded.event, MessageRedacted):
@@ -110,9 +110,9 @@ def redacted(events: Sequence[RecordedEvent]) -> frozenset[int]:
 def numbered_messages(
     events: Sequence[RecordedEvent], names: Names, gone: Collection[int]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Name and payload of what a client gets that counts events: whole messages of both sides.
+    """Name and payload of an event for a client that counts events: whole messages of both sides.
 
-    gone: numbers of the events that were redacted, which are not sent.
+    gone: numbers of the redacted events, which are not sent.
     """
     for recorded in events:
         number, event = recorded.number, recorded.event
@@ -128,7 +128,7 @@ def numbered_messages(
 
 
 def _sent(event: UserUttered) -> dict[str, Any]:
-    """What the client that sent a message knows it by: its id, the title of a button."""
+    """How the client that sent a message knows it: its id, and the title of a button."""
     metadata = (event.extra or {}).get("metadata")
     title = metadata.get("title") if isinstance(metadata, dict) else None
     known = {"message_id": event.message_id, "title": title if isinstance(title, str) else None}
@@ -169,7 +169,7 @@ def rest_messages(recipient: str, event: Spoken) -> Iterator[dict[str, Any]]:
 
 
 def whole_message(recipient: str, event: Spoken) -> dict[str, Any]:
-    """A message in one piece, its parts under the names that the webhook gives them."""
+    """A message in one piece, its parts under the webhook's names."""
     text = {} if event.text is None else {"text": event.text}
     return {"recipient_id": recipient, **text, **(event.data or {})}
 

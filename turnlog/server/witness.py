@@ -16,7 +16,7 @@ from turnlog.proof.witness import CosigningRefused, Witness
 from turnlog.server.main import configure_logging, listening_on
 
 MOST_BYTES = 100_000
-"""Of a request; 100 signatures and 63 hashes are less."""
+"""Bytes of a request; 100 signatures and 63 hashes are less."""
 
 TEXT = "text/plain; charset=utf-8"
 SIZE = "text/x.tlog.size"
@@ -26,14 +26,14 @@ logger = logging.getLogger(__name__)
 
 @post("/add-checkpoint", status_code=200)
 async def add_checkpoint(request: Request[None, None, State], state: State) -> Response[str]:
-    """Cosign a head that goes on from the last one of its log."""
+    """Cosigns a head that extends the last one of its log."""
     content = await request.body()
     try:
         made = await asyncio.to_thread(state.witness.cosign, content)
     except CosigningRefused as refused:
         return _refusal(refused)
     except (ProofError, OSError) as error:
-        logger.exception("the witness cannot keep its heads")
+        logger.exception("the witness cannot store its heads")
         return Response(f"{error}\n", media_type=TEXT, status_code=500)
     return Response("".join(each.line() for each in made), media_type=TEXT)
 
@@ -48,14 +48,15 @@ def _refusal(refused: CosigningRefused) -> Response[str]:
 
 @get("/{hash:str}/checkpoint", media_type=MediaType.TEXT, sync_to_thread=True)
 def checkpoint(hash: FromPath[str], state: State) -> Response[str]:
-    """The last head that was cosigned of the log whose origin has that hash."""
+    """The last cosigned head of the log whose origin has that hash."""
     note = state.witness.newest(hash) if len(hash) == 64 and hash.isalnum() else None
     if note is None:
-        return Response("nothing was cosigned of such a log\n", media_type=TEXT, status_code=404)
+        return Response("no head of such a log was cosigned\n", media_type=TEXT, status_code=404)
     return Response(str(note), media_type=TEXT)
 
 
 def application(witness: Witness) -> Litestar:
+    """The witness as a Litestar application."""
     return Litestar(
         route_handlers=[add_checkpoint, checkpoint],
         state=State({"witness": witness}),
@@ -66,7 +67,7 @@ def application(witness: Witness) -> Litestar:
 
 
 def run(witness: Witness, host: str, port: int) -> None:
-    """Serve until the process is told to stop. Raises TurnlogError for an address in use."""
+    """Serves until the process is asked to stop. Raises TurnlogError for an address in use."""
     configure_logging()
     listening = listening_on(host, port)
     print(f"witness  http://{_host(host)}:{listening.getsockname()[1]}", flush=True)

@@ -86,7 +86,7 @@ def test_what_comes_live_is_added_only_where_nothing_is_missing(node: Node) -> N
     assert run(node, script, w=first, rest=rest) == [[True, 5, 5], [False, 3, 5], [True, 4, 4]]
 
 
-def test_results_stand_with_the_calls_that_they_answer(node: Node) -> None:
+def test_results_are_shown_with_their_calls(node: Node) -> None:
     with turnlog.open("memory:") as log:
         log.record("c", UserUttered("x"), ToolCalled("a", {}, "1"), ToolCalled("b", {}, "2"))
         log.record("c", ToolReturned("two", "2"), ToolReturned("one", "1"))
@@ -96,7 +96,7 @@ def test_results_stand_with_the_calls_that_they_answer(node: Node) -> None:
         log.record("c", ToolCalled("open", {}, "1"))
         items = windowed(log, "c", 1, 10)["items"]
     source = (STATIC / "inspect" / "parts.js").read_text()
-    functions = source[source.index("/** Which result answers") :].replace("export ", "")
+    functions = source[source.index("/** The results of calls") :].replace("export ", "")
     script = "[...answers(items)].map(([call, {event}]) => [call, event])"
     found = node.run(
         f"{functions}\nconst items = {json.dumps(items)};\nconsole.log(JSON.stringify({script}));"

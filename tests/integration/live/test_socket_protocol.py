@@ -1,4 +1,4 @@
-"""What a socket may do to the protocol itself: it stays connected and heard, or is let go."""
+"""Clients that send the Socket.IO protocol's own events: they stay connected, or are dropped."""
 
 from __future__ import annotations
 

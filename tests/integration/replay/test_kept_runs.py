@@ -236,7 +236,7 @@ def test_conversations_of_one_run_alone_are_said(replay: Callable[..., Ran], log
     replay(SAID, "b", "--mask", "x", out="c.jsonl")
     ran = run("compare", "b.jsonl", "c.jsonl")
     assert ran.status == 0
-    assert "replayed in another number of turns: 1 conversation (b)" in ran.err
+    assert "replayed with different numbers of turns: 1 conversation (b)" in ran.err
     assert "other rules" in ran.err
 
 
@@ -293,7 +293,7 @@ def test_a_number_that_changed_is_accepted_as_that_number(replay: Callable[..., 
     assert replay('f"{word}: {int(number) + 1} so far"', *known).status == 0
     other = replay('f"{word}: {int(number) + 2} so far"', *known)
     assert other.status == 1
-    assert "accepted, but says something else now: text" in other.err
+    assert "accepted, but different now: text" in other.err
     whatever = Path("accepted.toml").read_text().split("says = ")[0]
     Path("accepted.toml").write_text(whatever)
     assert replay('f"{word}: {int(number) + 2} so far"', *known).status == 0

@@ -1,1 +1,1 @@
-"""Every route of the HTTP server: one module a group."""
+"""Every route of the HTTP server, one module for each group."""

@@ -1,7 +1,7 @@
 """The channel of our own chat page: plain HTTP and server-sent events, served by any server.
 
-A page begins with a session, shows the last messages, follows the stream from there and comes
-back with the number of the last event it saw. Each request shows the session's token.
+A page begins with a session, shows the last messages, follows the stream from there and returns
+with the number of the last event it saw. Each request carries the session's token.
 """
 
 from __future__ import annotations
@@ -28,22 +28,21 @@ from turnlog.server.requests import MAX_EVENT, Json, check_empty, last_event_id,
 from turnlog.server.services import Services
 
 TURNS_SHOWN = 100
-"""Turns that a page shows at once."""
+"""Turns that a page shows first."""
 
 OPEN = {"access": "open"}
 """The handlers check the session's token."""
 
 
 class SessionRequest(msgspec.Struct):
-    """token: of the session to come back to. conversation: the one wanted, where its user may
-    name it."""
+    """token: of the session to return to. conversation: the wanted id, if clients choose."""
 
     token: str | None = None
     conversation: str | None = None
 
 
 class ChatMessage(msgspec.Struct):
-    """A user's message; with message_id, sending it again is harmless."""
+    """A user's message. With message_id, it can be sent again without being recorded twice."""
 
     message: str
     message_id: str | None = None
@@ -52,9 +51,9 @@ class ChatMessage(msgspec.Struct):
 
 @post("/chat/session", opt=OPEN, status_code=200)
 async def session(request: Json, services: Services) -> dict[str, Any]:
-    """Begin a session or come back to one: `{"session_id", "token", "expires_in", "bot"}`.
+    """Begins a session or returns to one: `{"session_id", "token", "expires_in", "bot"}`.
 
-    bot: whether anybody answers. A server with a JWT key asks for a JSON web token.
+    bot: whether a bot answers. A server with a JWT key requires a JSON web token.
     """
     body = await read(request, SessionRequest)
     principal = services.auth.visitor(credential(request))
@@ -74,7 +73,7 @@ async def session(request: Json, services: Services) -> dict[str, Any]:
 
 
 def _session(services: Services, principal: Principal, body: SessionRequest) -> str:
-    """The conversation of a session. Raises RequestRefused where it may not be had."""
+    """The conversation of a session. Raises RequestRefused if the user may not have it."""
     wanted = body.conversation
     if principal.conversation is not None:
         principal.require(wanted or principal.conversation, services.clock())
@@ -93,7 +92,7 @@ def _conversation(request: Json, services: Services) -> str:
     """The conversation that the session's token opens."""
     token = credential(request)
     if token is None:
-        raise RequestRefused(401, "NotAuthenticated", "the session's token is needed")
+        raise RequestRefused(401, "NotAuthenticated", "this request requires the session's token")
     return services.tokens.conversation(token)
 
 
@@ -104,11 +103,11 @@ async def messages(
     before: int | None = Parameter(default=None, ge=1, le=MAX_EVENT),
     turns: int = Parameter(default=TURNS_SHOWN, ge=1, le=1_000),
 ) -> Response[bytes]:
-    """The messages of the last turns before an event, oldest first:
-    `{"messages", "before", "last"}`.
+    """The messages of the last turns before an event, oldest first: `{"messages", "before",
+    "last"}`.
 
-    before: of the answer, where the next older ones are to be asked for, null where there are
-    none; last: the number of the last event, where the stream goes on.
+    before: in the answer, where the next older messages are requested, null if there are none;
+    last: the number of the last event, from which the stream continues.
     """
     conversation = _conversation(request, services)
     work = services.settings.show_work
@@ -124,11 +123,11 @@ async def messages(
 
 @post("/chat/messages", opt=OPEN, status_code=200)
 async def say(request: Json, services: Services) -> dict[str, Any]:
-    """Say something; it is recorded when this answers: `{"session_id", "event"}`."""
+    """Records a user's message before it responds: `{"session_id", "event"}`."""
     conversation = _conversation(request, services)
     body = await read(request, ChatMessage)
     if not body.message:
-        raise RequestRefused(400, "BadRequest", "message: a text is needed")
+        raise RequestRefused(400, "BadRequest", "message: not a text")
     extra = {"metadata": body.metadata} if body.metadata else None
     message = UserUttered(body.message, message_id=body.message_id, channel="chat", extra=extra)
     receipt = await services.runner.receive(conversation, message)
@@ -137,9 +136,9 @@ async def say(request: Json, services: Services) -> dict[str, Any]:
 
 @post("/chat/stop", opt=OPEN, status_code=200)
 async def stop(request: Json, services: Services) -> dict[str, Any]:
-    """Break off the answer under way: `{"stopped"}`, false where there is none at this server.
+    """Stops the answer in progress: `{"stopped"}`, false if this server works on none.
 
-    What was said of it is recorded by then.
+    The text so far is recorded by then.
     """
     conversation = _conversation(request, services)
     await check_empty(request)
@@ -155,7 +154,7 @@ async def stream(
 ) -> Stream:
     """Every message after the header `Last-Event-ID`, or `after`, as it comes: lists of them.
 
-    wait: without it, what there is and no more, for a page that cannot keep a connection.
+    wait: false sends only what exists, for a page that cannot keep a connection.
     """
     conversation = _conversation(request, services)
     seen = last_event_id(request, after)

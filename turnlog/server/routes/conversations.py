@@ -33,11 +33,11 @@ async def conversations(
     where: str = "",
     after: Cursor = None,
 ) -> Response[bytes]:
-    """A page of the conversations that are meant, the newest first: `{"conversations", "more"}`.
+    """A page of the matching conversations, the newest first: `{"conversations", "more"}`.
 
-    search: as in `turnlog list --search`. where: as in `--where`. after: what `more` of the page
-    before says, which is null on the last page. A conversation that goes on meanwhile moves to the
-    top of the first page; the pages behind it say of the others what they said before.
+    search: as in `turnlog list --search`. where: as in `--where`. after: the previous page's
+    `more`, which is null on the last page. A conversation that continues meanwhile moves to the top
+    of the first page and changes nothing for the others on later pages.
     """
     principal.in_time(services.clock())
 
@@ -50,7 +50,9 @@ async def conversations(
 
     answer = await answered(log, found)
     if not search:
-        answer.background = BackgroundTask(log.view, SearchProjection.name)  # searches come next
+        answer.background = BackgroundTask(
+            log.view, SearchProjection.name
+        )  # searches are likely next
     return answer
 
 

@@ -1,4 +1,4 @@
-"""Whether the server lives, whether it can serve, and its figures."""
+"""Whether the server is alive, whether it can serve, and its figures."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ READY_SECONDS = 2.0
 
 @get("/health", opt={"access": "open"})
 async def health() -> dict[str, str]:
-    """The process lives."""
+    """Succeeds while the process is alive."""
     return {"status": "ok", "version": __version__}
 
 
 @get("/health/ready", opt={"access": "open"})
 async def ready(log: AsyncTurnlog, services: Services) -> Response[dict[str, str]]:
-    """The log can be read; 503 where it cannot. Redis away only slows messages down."""
+    """Succeeds if the log can be read, else 503. Without Redis, messages are only slower."""
     try:
         async with asyncio.timeout(READY_SECONDS):
             await log.read(lambda log: log.store.reader.last_position())
@@ -33,7 +33,7 @@ async def ready(log: AsyncTurnlog, services: Services) -> Response[dict[str, str
 
 
 def _word(there: bool) -> str:
-    return "ok" if there else "away; the log is looked at instead"
+    return "ok" if there else "unreachable; polling the log instead"
 
 
 @get("/metrics", opt={"access": "open"}, media_type="text/plain")

@@ -1,4 +1,4 @@
-"""The inspector: who may read looks at any conversation, at any moment, as it goes on."""
+"""The inspector: authorised readers see any conversation at any moment, and live."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ MODULES = ", ".join(
     for name in sorted(files())
     if name.startswith("inspect/")
 )
-"""So that the page's modules are fetched side by side, not as each names the next."""
+"""Makes the browser fetch the page's modules in parallel, not as each one imports the next."""
 
 
 @get("/inspect", opt={"access": "open", "uncompressed": True}, include_in_schema=False)
 async def inspect(request: Web, services: Services) -> Response[Any] | Redirect:
-    """The page; a token in the address becomes a cookie and leaves the address."""
+    """The page. A token in the address moves into a cookie."""
     if "token" in request.query_params:
         return _let_in(services, services.auth.principal(credential(request)), request)
     try:
@@ -53,6 +53,7 @@ async def login(
     services: Services,
     data: Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Redirect:
+    """Turns the token of the login form into a cookie."""
     return _let_in(services, services.auth.principal(data.get("token")), request)
 
 
@@ -89,7 +90,7 @@ async def live(
     principal: Principal,
     after: Annotated[int, Parameter(ge=0, le=MAX_EVENT)] = 0,
 ) -> Stream:
-    """What is recorded after an event, as it comes: items as in the timeline, lists of them."""
+    """Items recorded after an event, as they come: lists of them, as in the timeline."""
     principal.require(conversation, services.clock())
     start = last_event_id(request, after)
     past = await services.log.conversation(conversation, event=start)

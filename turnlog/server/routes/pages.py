@@ -1,4 +1,4 @@
-"""The chat page and what the pages are made of."""
+"""The chat page, and the files of all pages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ AS_IT_IS = {"access": "open", "uncompressed": True}
 
 @get("/", opt=AS_IT_IS, include_in_schema=False)
 async def chat(request: Web) -> Response[bytes]:
+    """The chat page."""
     return page(request, "chat.html")
 
 
 @get("/static/{name:path}", opt=AS_IT_IS, include_in_schema=False)
 async def static(request: Web, name: str) -> Response[bytes]:
+    """A file of the pages."""
     if name.lstrip("/") not in files():
         raise RequestRefused(404, "NotFound", "file does not exist")
     return page(request, name.lstrip("/"))

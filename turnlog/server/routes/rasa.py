@@ -1,4 +1,4 @@
-"""What else Rasa's server is asked: its version and status, and what belongs to the bot."""
+"""Rasa's other routes: its version and status, and those that belong to the bot."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ async def version() -> dict[str, str]:
 
 @get("/status")
 async def status(services: Services) -> dict[str, Any]:
-    """Rasa's keys; the bot that was named to `serve` stands for the model."""
+    """Rasa's keys; the bot passed to `serve` takes the place of the model."""
     bot = services.settings.bot
     return {"model_file": bot, "model_id": None, "num_active_training_jobs": 0}
 
 
 @post("/conversations/{conversation:str}/execute", include_in_schema=False)
 async def execute(conversation: str) -> None:
-    """Not served: it belongs to the bot."""
+    """Not served: this belongs to the bot."""
     _belongs_to_the_bot("execute")
 
 
 @post("/conversations/{conversation:str}/predict", include_in_schema=False)
 async def predict(conversation: str) -> None:
-    """Not served: it belongs to the bot."""
+    """Not served: this belongs to the bot."""
     _belongs_to_the_bot("predict")
 
 
 @post("/conversations/{conversation:str}/trigger_intent", include_in_schema=False)
 async def trigger_intent(conversation: str) -> None:
-    """Not served: it belongs to the bot."""
+    """Not served: this belongs to the bot."""
     _belongs_to_the_bot("trigger_intent")
 
 

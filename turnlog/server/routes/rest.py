@@ -28,11 +28,11 @@ from turnlog.server.requests import MAX_EVENT, Json, check_empty, read
 from turnlog.server.services import Services
 
 MAX_BODY_BYTES = 8_000_000
-"""Of a request that records events; one event has a limit of its own."""
+"""Bytes of a request that records events; a single event has its own limit."""
 
 
 class WebhookMessage(msgspec.Struct):
-    """What Rasa's REST webhook takes; message_id makes sending it again harmless."""
+    """The body of Rasa's REST webhook. With message_id, repeats are recorded once."""
 
     message: str
     sender: str | None = None
@@ -45,10 +45,10 @@ class WebhookMessage(msgspec.Struct):
 async def webhook(
     request: Json, services: Services, principal: Principal, stream: bool = False
 ) -> Response[Any] | Stream:
-    """Say something to the bot; its messages come back, with `?stream=true` a line each.
+    """Sends a message to the bot. Responds with its messages, with `?stream=true` one a line.
 
-    With `Accept: text/event-stream` as server-sent events: `chunk` with `{text, first}`, a piece
-    of a message; `message`, a whole one, which takes the place of its chunks; `end`, last.
+    With `Accept: text/event-stream`, responds with server-sent events: `chunk` with `{text,
+    first}`, a piece of a message; `message`, a whole one that replaces its chunks; `end`, last.
     """
     body = await read(request, WebhookMessage)
     sender = body.sender or principal.conversation or services.tokens.new_id()
@@ -60,13 +60,13 @@ async def webhook(
         return event_stream.response(answer.events())
     if stream:
         return Stream(answer.lines(), media_type="application/x-ndjson")
-    events = await asyncio.shield(receipt.answer)  # who hangs up does not stop the bot
+    events = await asyncio.shield(receipt.answer)  # the bot continues if the client disconnects
     return Response(list(_messages(sender, events)))
 
 
 @get("/webhooks/rest", opt={"access": "open"})
 async def alive() -> dict[str, str]:
-    """As Rasa's channel says it."""
+    """A message as Rasa's channel sends it."""
     return {"status": "ok"}
 
 
@@ -80,7 +80,7 @@ class EventPage(msgspec.Struct):
 
 
 class RecordedCommit(msgspec.Struct):
-    """What was recorded, now or, where it is not `new`, before; 0 where that was deleted.
+    """The recorded events: recorded now or, if not `new`, earlier. 0 for deleted events.
 
     repeated: ids of the user's messages that were known, and are not recorded again.
     """
@@ -94,6 +94,7 @@ class RecordedCommit(msgspec.Struct):
 
     @classmethod
     def of(cls, conversation: str, done: Recorded) -> Self:
+        """The response for what a call recorded."""
         first = done.commits[0].first_event if done.commits else 0
         last = done.commits[-1].version if done.commits else 0
         return cls(conversation, last, first, len(done.events), done.new, done.repeated)
@@ -106,7 +107,7 @@ async def events(
     after: int = Parameter(default=0, ge=0, le=MAX_EVENT),
     limit: int = Parameter(default=1000, ge=1, le=10_000),
 ) -> Response[bytes]:
-    """The events after the one numbered `after`. Refused where there is no such event."""
+    """The events after the one numbered `after`. Refused if that event does not exist."""
 
     def page(log: Turnlog) -> bytes:
         past = log.conversation(conversation)
@@ -128,25 +129,25 @@ async def events(
 async def content(conversation: str, event: int, log: AsyncTurnlog) -> Stream:
     """The bytes of an event: of a medium, or of a framework's own record.
 
-    As a download, of the type that the event names where a browser does not run it.
+    They are a download, of the type that the event names unless a browser would run it.
     """
     return await contents.download(log, conversation, event)
 
 
 @post("/v1/conversations/{conversation:str}/events", request_max_body_size=MAX_BODY_BYTES)
 async def record(request: Json, conversation: str, services: Services) -> RecordedCommit:
-    """Record events in one commit, with header Idempotency-Key once however often they come."""
+    """Records events in one commit. With the header Idempotency-Key, repeats record nothing."""
     body = await read(request, object)
     batch = [_event(item) for item in (body if isinstance(body, list) else [body])]
     if not batch:
-        raise RequestRefused(400, "BadRequest", "no events were given")
+        raise RequestRefused(400, "BadRequest", "the body has no events")
     key = request.headers.get("idempotency-key")
     done = await services.runner.record(conversation, *batch, key=key)
     return RecordedCommit.of(conversation, done)
 
 
 class ForkAsked(msgspec.Struct, rename={"as_": "as"}):
-    """Where a conversation is forked, by default now, and what the fork is called."""
+    """The event or turn to fork a conversation at, by default the end, and the fork's id."""
 
     as_: str
     turn: int | None = None
@@ -159,7 +160,7 @@ class ForkAsked(msgspec.Struct, rename={"as_": "as"}):
 async def fork(
     request: Json, conversation: str, services: Services, principal: Principal
 ) -> RecordedCommit:
-    """Begin a conversation that shares this one's past, once for a header Idempotency-Key."""
+    """Begins a conversation that shares this one's past, once for each header Idempotency-Key."""
     asked = await read(request, ForkAsked)
     principal.require(asked.as_, services.clock())
     key = request.headers.get("idempotency-key")
@@ -171,7 +172,7 @@ async def fork(
 
 
 class CheckoutAsked(msgspec.Struct):
-    """The branch, event or turn that a conversation goes on from."""
+    """The branch, event or turn from which a conversation continues."""
 
     branch: str | None = None
     turn: int | None = None
@@ -181,10 +182,10 @@ class CheckoutAsked(msgspec.Struct):
 
 @post("/v1/conversations/{conversation:str}/checkout", status_code=200)
 async def checkout(request: Json, conversation: str, services: Services) -> dict[str, Any]:
-    """Go on from there, in order with what else goes on: `{"conversation", "branch", "event",
-    "turn", "branch_turn", "to"}`, `to` null where it is on the branch already.
+    """Continues from there, in order with other work: `{"conversation", "branch", "event", "turn",
+    "branch_turn", "to"}`, `to` null if the conversation is already on the branch.
 
-    Once for a header Idempotency-Key.
+    Once for each header Idempotency-Key.
     """
     given = await read(request, CheckoutAsked)
     asked = Checkout(given.branch, given.event, given.turn, given.reason)
@@ -196,9 +197,9 @@ async def checkout(request: Json, conversation: str, services: Services) -> dict
 
 @post("/v1/conversations/{conversation:str}/stop", status_code=200)
 async def stop(request: Json, conversation: str, services: Services) -> dict[str, Any]:
-    """Break off the answer under way: `{"stopped"}`, false where there is none at this server.
+    """Stops the answer in progress: `{"stopped"}`, false if this server works on none.
 
-    What was said of it is recorded by then.
+    The text so far is recorded by then.
     """
     await check_empty(request)
     return {"stopped": await services.runner.stop(conversation)}

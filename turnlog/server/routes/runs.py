@@ -1,4 +1,4 @@
-"""The inspector's groups: what a kept run of a replay found, shortened, made a test, accepted."""
+"""The inspector's groups: differences in a kept replay run, minimised, tested and accepted."""
 
 from __future__ import annotations
 
@@ -37,26 +37,28 @@ async def differences(
     conversation: str = "",
     group: str = "",
 ) -> Response[bytes]:
-    """What differs in a conversation, or where a group differs, or all do: a list."""
+    """A list of the divergences of a conversation, or the places of a group's or of all."""
     principal.require(None, services.clock())
     run = services.run
 
-    def told(log: Turnlog) -> list[Any]:
+    def read(log: Turnlog) -> list[Any]:
         if run is None:
             return []
         return [*(run.of(log, conversation) if conversation else islice(run.places(group), SHOWN))]
 
-    return await answered(log, told)
+    return await answered(log, read)
 
 
 class AcceptanceAsked(msgspec.Struct):
+    """A group to accept, and why."""
+
     group: str
     note: str
 
 
 @post("/inspect/api/accept", opt={"access": "handler"}, status_code=200)
 async def accept(request: Json, services: Services, principal: Principal) -> Response[bytes]:
-    """Add a group to the list beside the run, as `turnlog accept --json`."""
+    """Adds a group to the list in the run's folder, as `turnlog accept --json`."""
     principal.require(None, services.clock())
     asked = await read(request, AcceptanceAsked)
     run = _run(services)
@@ -67,7 +69,7 @@ async def accept(request: Json, services: Services, principal: Principal) -> Res
 
 
 class MinimisingAsked(msgspec.Struct):
-    """group: what the shortened conversation is to show; by default the first difference."""
+    """group: the difference that the minimised conversation must show; by default the first."""
 
     conversation: str
     group: str | None = None
@@ -77,7 +79,7 @@ class MinimisingAsked(msgspec.Struct):
 async def minimise(request: Json, services: Services, principal: Principal) -> Response[bytes]:
     """The fewest messages that show a difference, as `turnlog minimise --json`, and `test`.
 
-    test: the pytest file that fails until the bot is mended.
+    test: a pytest file that fails until the bot is fixed.
     """
     principal.require(None, services.clock())
     asked = await read(request, MinimisingAsked)
@@ -105,7 +107,7 @@ def _run(services: Services) -> ShownRun:
 def _key(run: ShownRun, name: str) -> str:
     key = run.key(name)
     if key is None:
-        raise RequestRefused(404, "NotFound", "the run has no such group")
+        raise RequestRefused(404, "NotFound", "unknown group")
     return key
 
 

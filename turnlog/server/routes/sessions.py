@@ -1,6 +1,6 @@
 """Sessions over HTTP, for bots in any language: values, properties and globals.
 
-What a request changes is one commit. Values are JSON values; keys may hold slashes.
+Each request's changes are one commit. Values are JSON values; keys may contain slashes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from turnlog.sessions.aio import AsyncSessionManager
 
 JSON = "application/json"
 EVERYBODY = {"access": "handler"}
-"""Of routes that reach what all sessions share: they ask for more than one session's right."""
+"""Routes for values that all sessions share; the rights for one session are not enough."""
 
 
 class Changes(msgspec.Struct, forbid_unknown_fields=True):
-    """What one turn changes, in this order: all in one commit.
+    """The changes of one turn, in this order, all in one commit.
 
     retain: with `clear`, keys that stay.
     """
@@ -45,7 +45,7 @@ def _missing(what: str, conversation: str, key: str) -> RequestRefused:
 
 
 def _shared(services: Services, principal: Principal) -> AsyncSessionManager:
-    """The manager, for somebody who may see what all sessions share."""
+    """The manager, for a principal that may see what all sessions share."""
     principal.require(None, services.clock())
     return services.sessions
 
@@ -55,7 +55,7 @@ def _shared(services: Services, principal: Principal) -> AsyncSessionManager:
 
 @get("/sessions/{conversation:str}/values")
 async def values(conversation: str, services: Services) -> Response[bytes]:
-    """Every value of a session; 404 for one that never was."""
+    """Every value of a session; 404 for an unknown session."""
     stored = await services.sessions.fetch_all(conversation)
     if stored is None:
         raise UnknownConversation(conversation)
@@ -64,31 +64,31 @@ async def values(conversation: str, services: Services) -> Response[bytes]:
 
 @get("/sessions/{conversation:str}/values/{key:path}")
 async def value(conversation: str, key: str, services: Services) -> Response[bytes]:
-    """The value under a key; 404 where there is none."""
+    """The value under a key; 404 if there is none."""
     return _found("value", conversation, key, await services.sessions.fetch_all(conversation))
 
 
 @put("/sessions/{conversation:str}/values/{key:path}", status_code=204)
 async def save(conversation: str, key: str, services: Services, data: Any) -> None:
-    """Keep a value under a key."""
+    """Stores a value under a key."""
     await services.runner.keep(conversation, services.sessions.save, conversation, key[1:], data)
 
 
 @patch("/sessions/{conversation:str}/values", status_code=204)
 async def save_all(conversation: str, services: Services, data: dict[str, Any]) -> None:
-    """Keep several values; others stay."""
+    """Stores several values; others stay."""
     await services.runner.keep(conversation, services.sessions.save_all, conversation, data)
 
 
 @delete("/sessions/{conversation:str}/values/{key:path}")
 async def evict(conversation: str, key: str, services: Services) -> None:
-    """Remove a value, if it is there."""
+    """Removes a value if it exists."""
     await services.runner.keep(conversation, services.sessions.evict, conversation, key[1:])
 
 
 @delete("/sessions/{conversation:str}/values")
 async def clear(conversation: str, services: Services, retain: list[str] | None = None) -> None:
-    """Remove every value; with `?retain=KEY`, given as often as needed, those stay."""
+    """Removes every value, except the keys in `?retain=KEY`, which can be repeated."""
     await services.runner.keep(conversation, services.sessions.clear, conversation, retain)
 
 
@@ -96,7 +96,7 @@ async def clear(conversation: str, services: Services, retain: list[str] | None 
 async def turn(
     conversation: str, services: Services, principal: Principal, data: Changes
 ) -> Response[bytes]:
-    """Change several things in one commit; every value as it is then."""
+    """Changes several things in one commit. Responds with every value after it."""
     manager = _shared(services, principal) if data.globals else services.sessions
     await services.runner.keep(conversation, _change, manager, conversation, data)
     return _json(await manager.fetch_all(conversation) or {})
@@ -125,14 +125,14 @@ async def props(conversation: str, services: Services) -> Response[bytes]:
 
 @get("/sessions/{conversation:str}/props/{key:path}")
 async def prop(conversation: str, key: str, services: Services) -> Response[bytes]:
-    """One property; 404 where there is none."""
+    """One property; 404 if there is none."""
     props = await services.sessions.get_user_props(conversation)
     return _found("property", conversation, key, props)
 
 
 @put("/sessions/{conversation:str}/props/{key:path}", status_code=204)
 async def save_prop(conversation: str, key: str, services: Services, data: Any) -> None:
-    """Keep a property."""
+    """Stores a property."""
     await services.runner.keep(
         conversation, services.sessions.save_prop, conversation, key[1:], data
     )
@@ -140,7 +140,7 @@ async def save_prop(conversation: str, key: str, services: Services, data: Any) 
 
 @delete("/sessions/{conversation:str}/props/{key:path}")
 async def evict_prop(conversation: str, key: str, services: Services) -> None:
-    """Remove a property; 404 where there is none."""
+    """Removes a property; 404 if there is none."""
     evicted = await services.runner.keep(
         conversation, services.sessions.evict_prop, conversation, key[1:]
     )
@@ -163,7 +163,7 @@ async def all_globals(
 async def a_global(
     conversation: str, key: str, services: Services, principal: Principal
 ) -> Response[bytes]:
-    """A value that all sessions share; 404 where there is none."""
+    """A value that all sessions share; 404 if there is none."""
     shared_values = await _shared(services, principal).fetch_all(conversation, True)
     return _found("global", conversation, key, shared_values)
 
@@ -172,7 +172,7 @@ async def a_global(
 async def save_global(
     conversation: str, key: str, services: Services, principal: Principal, data: Any
 ) -> None:
-    """Keep a value for all sessions."""
+    """Stores a value for all sessions."""
     manager = _shared(services, principal)
     await services.runner.keep(conversation, manager.save_global, key[1:], data)
 
@@ -181,7 +181,7 @@ async def save_global(
 async def evict_global(
     conversation: str, key: str, services: Services, principal: Principal
 ) -> None:
-    """Remove a value that all sessions share, if it is there."""
+    """Removes a value that all sessions share, if it exists."""
     manager = _shared(services, principal)
     await services.runner.keep(conversation, manager.evict_global, key[1:])
 

@@ -1,4 +1,4 @@
-"""Session threads over HTTP, as NaifJs knows them: the units live in the client, in any language.
+"""Session threads over HTTP, as in NaifJs: the client has the units, in any language.
 
 A prompt with `wait` has a deadline that the server keeps: when it passes, the question is asked
 again, up to `attempts` times, and then the thread ends as abandoned.
@@ -23,14 +23,14 @@ from turnlog.server.services import Services
 
 
 class ThreadState(msgspec.Struct, forbid_unknown_fields=True):
-    """Where a thread goes."""
+    """The unit and state that a thread enters."""
 
     unit: str
     state: str
 
 
 class ThreadMessage(msgspec.Struct, forbid_unknown_fields=True):
-    """A user's message; with message_id, sending it again is harmless."""
+    """A user's message. With message_id, it can be sent again without being recorded twice."""
 
     text: str
     message_id: str | None = None
@@ -38,7 +38,7 @@ class ThreadMessage(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ThreadReply(msgspec.Struct, forbid_unknown_fields=True):
-    """A message of the bot. wait: seconds for the answer to it; attempts: how often it is asked."""
+    """A message of the bot. wait: seconds for its answer; attempts: how often it is asked."""
 
     text: str | None = None
     data: dict[str, Any] | None = None
@@ -47,18 +47,20 @@ class ThreadReply(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class ThreadEnd(msgspec.Struct, forbid_unknown_fields=True):
+    """The end of a thread."""
+
     reason: str = "end"
 
 
 @get("/sessions/{conversation:str}/thread")
 async def thread(conversation: str, services: Services) -> Response[bytes]:
-    """Where a thread stands: unit, state, armed prompts by token, variables by unit."""
+    """A thread's unit, state, armed prompts by token, and variables by unit."""
     return await _shown(services, conversation)
 
 
 @post("/sessions/{conversation:str}/thread/start", status_code=200)
 async def start(conversation: str, services: Services, data: ThreadState) -> Response[bytes]:
-    """Begin a thread, or go on with one, at a state."""
+    """Begins a thread, or continues one, at a state."""
 
     def command(state: State, history: History) -> Iterable[e.Event]:
         if _running(state):
@@ -71,7 +73,7 @@ async def start(conversation: str, services: Services, data: ThreadState) -> Res
 
 @post("/sessions/{conversation:str}/thread/next", status_code=200)
 async def next_state(conversation: str, services: Services, data: ThreadState) -> Response[bytes]:
-    """The next message will be handled by that state; an ended thread runs again."""
+    """Makes that state handle the next message; an ended thread runs again."""
 
     def command(state: State, history: History) -> Iterable[e.Event]:
         _there(conversation, state)
@@ -85,7 +87,7 @@ async def next_state(conversation: str, services: Services, data: ThreadState) -
 
 @post("/sessions/{conversation:str}/thread/request", status_code=200)
 async def request(conversation: str, services: Services, data: ThreadMessage) -> Response[bytes]:
-    """Record a user's message; it answers every armed prompt."""
+    """Records a user's message, which answers every armed prompt."""
     await _thread(services, conversation)
     message = e.UserUttered(data.text, data.data, message_id=data.message_id, channel="sessions")
     await services.runner.hear(conversation, message)
@@ -94,7 +96,7 @@ async def request(conversation: str, services: Services, data: ThreadMessage) ->
 
 @post("/sessions/{conversation:str}/thread/response", status_code=200)
 async def response(conversation: str, services: Services, data: ThreadReply) -> Response[bytes]:
-    """Record a message of the bot; with `wait`, it is a question with a deadline."""
+    """Records a message of the bot. With `wait`, it is a question with a deadline."""
 
     def command(state: State, history: History) -> Iterable[e.Event]:
         _there(conversation, state)
@@ -111,7 +113,7 @@ async def response(conversation: str, services: Services, data: ThreadReply) -> 
 
 @post("/sessions/{conversation:str}/thread/end", status_code=200)
 async def end(conversation: str, services: Services, data: ThreadEnd) -> Response[bytes]:
-    """End a thread and cancel its prompts; its state and variables stay."""
+    """Ends a thread and cancels its prompts; its state and variables stay."""
 
     def command(state: State, history: History) -> Iterable[e.Event]:
         prompts = _there(conversation, state).prompts
@@ -128,25 +130,25 @@ async def end(conversation: str, services: Services, data: ThreadEnd) -> Respons
 async def set_variable(
     conversation: str, unit: str, name: str, services: Services, data: Any
 ) -> None:
-    """Set a variable of a unit."""
+    """Sets a variable of a unit."""
     check_value(conversation, f"variable {unit}.{name}", data)
     await _record(services, conversation, e.VariableSet(unit=unit, name=name, value=data))
 
 
 @delete("/sessions/{conversation:str}/variables/{unit:str}/{name:str}")
 async def remove_variable(conversation: str, unit: str, name: str, services: Services) -> None:
-    """Remove a variable of a unit."""
+    """Removes a variable of a unit."""
     await _record(services, conversation, e.VariableRemoved(unit=unit, name=name))
 
 
 @delete("/sessions/{conversation:str}/variables/{unit:str}")
 async def remove_variables(conversation: str, unit: str, services: Services) -> None:
-    """Remove every variable of a unit."""
+    """Removes every variable of a unit."""
     await _record(services, conversation, e.VariableRemoved(unit=unit))
 
 
 async def _record(services: Services, conversation: str, event: e.Event) -> None:
-    """Record an event of a thread that there is."""
+    """Records an event of an existing thread."""
 
     def command(state: State, history: History) -> Iterable[e.Event]:
         _there(conversation, state)
@@ -169,7 +171,7 @@ async def _shown(services: Services, conversation: str) -> Response[bytes]:
 
 
 def _there(conversation: str, state: State) -> Thread:
-    """The thread. Raises UnknownConversation where there never was one."""
+    """The thread. Raises UnknownConversation if the conversation never had one."""
     if state.thread is None:
         raise UnknownConversation(conversation)
     return state.thread

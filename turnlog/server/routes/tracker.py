@@ -1,8 +1,8 @@
-"""Rasa's tracker API: its paths, parameters, bodies and error objects (ADR: docs/rasa.md).
+"""Rasa's tracker API: its paths, parameters, bodies and error objects (docs/rasa.md).
 
-Beyond Rasa's: DELETE; the header ETag with how many events the conversation has, and for clients
-that keep a tracker `include_events=SESSION`, `after`, `base`, `writer`, `fresh`, `keep_unknown`,
-`to` and the headers Idempotency-Key, Turnlog-After, Turnlog-First and Turnlog-Log.
+Additions to Rasa's: DELETE; the header ETag with the conversation's number of events; and for
+clients that keep a tracker `include_events=SESSION`, `after`, `base`, `writer`, `fresh`,
+`keep_unknown`, `to` and the headers Idempotency-Key, Turnlog-After, Turnlog-First and Turnlog-Log.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ async def read(
     until: float | None = None,
     after: int = Parameter(default=0, ge=0),
 ) -> Response[bytes]:
-    """The tracker; of a conversation that is not there, one without events."""
+    """The tracker; one without events for an unknown conversation."""
     if until is not None and math.isnan(until):
-        raise RequestRefused(400, "BadRequest", "until: is not a time")
+        raise RequestRefused(400, "BadRequest", "until: not a time")
     verbosity = _verbosity(include_events)
     return await _tracker(services, conversation, verbosity, until=until, after=after)
 
@@ -67,10 +67,10 @@ async def append(
     fresh: bool = False,
     keep_unknown: bool = False,
 ) -> Response[bytes]:
-    """Append one event or a list of them.
+    """Appends one event or a list of them.
 
-    base: how many events the writer knew; what others wrote since stays, and that it happened is
-    recorded. fresh: the writer knew nothing; what is there already is an earlier session.
+    base: how many events the writer knew; events of other writers since then stay, and a conflict
+    is recorded. fresh: the writer knew nothing; existing events are an earlier session.
     """
     verbosity = _verbosity(include_events)
     objects = await _objects(request, services, keep_unknown=keep_unknown)
@@ -98,7 +98,7 @@ async def replace(
     to: int = Parameter(default=0, ge=0),
     keep_unknown: bool = False,
 ) -> Response[bytes]:
-    """Replace the history after event `to`; what was replaced stays readable in the log."""
+    """Replaces the history after event `to`; what was replaced stays readable in the log."""
     verbosity = _verbosity(include_events)
     objects = await _objects(request, services, keep_unknown=keep_unknown, empty=True)
 
@@ -115,7 +115,7 @@ async def replace(
 
 @delete("/conversations/{conversation:str}/tracker", status_code=200)
 async def remove(conversation: str, log: AsyncTurnlog, services: Services) -> dict[str, str]:
-    """Record a tombstone: the conversation is hidden everywhere."""
+    """Records a tombstone, which hides the conversation everywhere."""
     await log.read(lambda log: log.check_deletable(conversation))
     await services.runner.record(conversation, e.ConversationDeleted("DELETE"))
     await log.read(lambda log: catch_up_kept(log.store))
@@ -148,7 +148,7 @@ async def add_message(
     services: Services,
     include_events: str = "AFTER_RESTART",
 ) -> Response[bytes]:
-    """Record a message of the user's, `{"text", "sender": "user", "parse_data"}`."""
+    """Records a user's message, `{"text", "sender": "user", "parse_data"}`."""
     verbosity = _verbosity(include_events)
     body = _body(await request.body())
     if not isinstance(body, dict) or not isinstance(body.get("text"), str):
@@ -208,7 +208,7 @@ def _verbosity(asked: str) -> str:
 
 
 def _takes_events(conversation: str, state: State) -> None:
-    """Raise RequestRefused (410) for a deleted conversation: the client may keep what it sent."""
+    """Raises RequestRefused (410) for a deleted conversation: the client may keep what it sent."""
     if state.deleted:
         why = f"conversation {conversation!r} was deleted; it accepts no more events"
         raise RequestRefused(410, "Gone", why)
@@ -223,7 +223,7 @@ def _body(body: bytes) -> Any:
 async def _objects(
     request: Json, services: Services, *, keep_unknown: bool, empty: bool = False
 ) -> list[Any]:
-    """The events of a body, each of a type that Rasa has; as much of each as the log can hold."""
+    """The events of a body, each of a type that Rasa has, reduced to what the log can store."""
     limits = services.settings.limits
     body = await body_of(request, limits.tracker_body)
     if not body.strip():
@@ -245,7 +245,7 @@ def _check_event(number: int, source: Any, *, keep_unknown: bool) -> None:
     typed = isinstance(source, dict) and isinstance(source.get("event"), str)
     kept = typed and (keep_unknown or NOT_KEPT in source or source["event"] in PRO)
     if isinstance(event, e.Unknown) and not kept:
-        why = f"event {number} is none that Rasa has: {source!r:.120}"
+        why = f"event {number} is not an event of Rasa's: {source!r:.120}"
         raise RequestRefused(400, "BadRequest", why)
 
 

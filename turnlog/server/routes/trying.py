@@ -1,4 +1,4 @@
-"""The inspector's buttons: fork a conversation, go on from a moment with another message."""
+"""The inspector's buttons: fork a conversation, or try another message from a moment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from turnlog.server.services import Services
 
 
 class Abilities(msgspec.Struct):
-    """write: whether who asks may record. bot: the name of the one that is served."""
+    """write: whether the principal may record. bot: the name of the served one."""
 
     write: bool
     bot: str | None
@@ -25,12 +25,14 @@ class Abilities(msgspec.Struct):
 
 @get("/inspect/api/abilities", opt={"access": "handler"})
 async def abilities(services: Services, principal: Principal) -> Abilities:
-    """What the page can do for whoever asks."""
+    """What the page may do for this principal."""
     principal.require(None, services.clock())
     return Abilities(principal.plays(ADMINISTER), services.settings.bot)
 
 
 class PageForkAsked(msgspec.Struct, rename={"as_": "as"}):
+    """A fork: its origin, the event it begins after, and its id."""
+
     conversation: str
     event: int
     as_: str
@@ -40,7 +42,7 @@ class PageForkAsked(msgspec.Struct, rename={"as_": "as"}):
 async def fork(
     request: Json, log: AsyncTurnlog, services: Services, principal: Principal
 ) -> dict[str, Any]:
-    """Begin a conversation that shares the past of another up to an event."""
+    """Begins a conversation that shares the past of another up to an event."""
     principal.require(None, services.clock())
     asked = await read(request, PageForkAsked)
     by = principal.name or "somebody"
@@ -51,7 +53,7 @@ async def fork(
 
 
 class TrialAsked(msgspec.Struct, rename={"as_": "as"}):
-    """say: takes the place of the turn's message. as_: keeps the trial as a fork of that id."""
+    """say: replaces the turn's message. as_: keeps the trial as a fork of that id."""
 
     conversation: str
     turn: int
@@ -61,7 +63,7 @@ class TrialAsked(msgspec.Struct, rename={"as_": "as"}):
 
 @post("/inspect/api/trial", opt={"access": "handler"}, status_code=200)
 async def trial(request: Json, services: Services, principal: Principal) -> Response[bytes]:
-    """Go on alone from a turn with the served bot: `{"turns"}`, as `replay --from-turn --json`."""
+    """Continues from a turn with the served bot: `{"turns"}`, as `replay --from-turn --json`."""
     principal.require(None, services.clock())
     asked = await read(request, TrialAsked)
     options = [f"--bot={_bot(services)}", f"--from-turn={asked.turn}", "--json"]

@@ -1,4 +1,4 @@
-// The answer while it comes: a preview of the message that is not whole yet, and the way to stop.
+// The answer in progress: a preview of the unfinished message, and a button that stops it.
 
 import { element } from "/static/dom.js";
 
@@ -21,7 +21,7 @@ function begin() {
   preview.replaceChildren(item);
 }
 
-/** The message is whole, or is not to come. */
+/** The message is complete, or will not come. */
 export function whole() {
   preview.replaceChildren();
 }
@@ -32,7 +32,7 @@ export function atWork(whether) {
   if (!whether) whole();
 }
 
-/** ask(): has the answer broken off; whether there was one. */
+/** ask(): stops the answer; false if there was none. */
 export function stopping(ask) {
   stop.addEventListener("click", async () => {
     stop.disabled = true;

@@ -1,4 +1,4 @@
-// Messages as elements. Whatever a message holds is shown as text: no markup is ever parsed.
+// Messages as elements. A message's content is shown as text: no markup is parsed.
 
 import { element } from "/static/dom.js";
 import { allowed, link, linked, marked } from "/static/words.js";
@@ -11,7 +11,7 @@ export function userBubble(text) {
   return item;
 }
 
-/** say(payload, title): what a button of a card does. */
+/** say(payload, title): called by a card's buttons. */
 export function botBubble(message, say) {
   const item = element("li", "bot");
   item.classList.toggle("refusal", message.refusal === true);
@@ -29,10 +29,10 @@ function speaker({ agent, refusal }) {
 export function retold(item, message) {
   const gone = message.text === null;
   item.classList.toggle("gone", gone);
-  if (gone && !item.querySelector(".bubble")) item.remove(); // a picture, or what was done for it
+  if (gone && !item.querySelector(".bubble")) item.remove(); // a picture, or the work behind it
   if (gone) for (const shown of item.querySelectorAll(".picture, .card, :scope > a")) shown.remove();
-  const told = item.classList.contains("bot") ? words(message) : linked(message.text ?? "");
-  item.querySelector(".bubble")?.replaceChildren(...(gone ? ["This message was removed."] : told));
+  const content = item.classList.contains("bot") ? words(message) : linked(message.text ?? "");
+  item.querySelector(".bubble")?.replaceChildren(...(gone ? ["This message was removed."] : content));
 }
 
 export function note(item, text, again) {

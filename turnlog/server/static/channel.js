@@ -1,13 +1,13 @@
-// The way to the server: a session, what was said before, what is said now. Every message comes
-// once and in order, whichever server answers: the stream goes on after the last event seen.
+// The connection to the server: a session, past messages, new messages. Every message comes
+// once and in order, whichever server answers: the stream continues after the last event seen.
 
-const SILENCE = 40_000; // the server says every 15 s that it is alive
+const SILENCE = 40_000; // the server sends a sign of life every 15 s
 const STREAMS = 4; // a browser opens six connections to an origin, pages and messages need some
-const NOTES = { typing: true, chunk: true }; // what is told beside the messages
+const NOTES = { typing: true, chunk: true }; // sent between the messages
 const STOPS = 8;
-const PAUSE = 2_000; // between looks of a page that found no connection free
+const PAUSE = 2_000; // between the requests of a page that found no free connection
 
-/** What the server refused: `reason` is one word. */
+/** An error from the server; `reason` is one word. */
 export class Refused extends Error {
   constructor({ reason, message, code }) {
     super(message);
@@ -27,15 +27,15 @@ async function request(path, token, { body, headers = {}, signal } = {}) {
   const response = await fetch(path, options);
   if (response.ok) return response;
   const refused = await response.json().catch(() => ({}));
-  throw new Refused({ reason: "Unavailable", message: "The server is away.", code: response.status, ...refused });
+  throw new Refused({ reason: "Unavailable", message: "The server is unreachable.", code: response.status, ...refused });
 }
 
-/** {session_id, token, expires_in, bot}; token: of the session to come back to. */
+/** {session_id, token, expires_in, bot}; token: of the session to return to. */
 export async function begin(credential, token) {
   return (await request("/chat/session", credential, { body: token ? { token } : {} })).json();
 }
 
-/** {messages, before, last}: what was said before an event, or last. */
+/** {messages, before, last}: the messages before an event, or the last ones. */
 export async function past(token, before) {
   return (await request(`/chat/messages${before ? `?before=${before}` : ""}`, token)).json();
 }
@@ -47,8 +47,8 @@ export async function say(token, body, patience) {
 }
 
 /**
- * Break off the answer under way. Of several servers the one that is at work on it has to hear it,
- * so it is said again; whether one was found.
+ * Stop the answer in progress. With several servers, only the one that works on it can stop it,
+ * so the request is repeated. False if none was found.
  */
 export async function stop(token) {
   for (let time = 0; time < STOPS; time++) {
@@ -59,15 +59,15 @@ export async function stop(token) {
 }
 
 /**
- * Follows a conversation until the connection ends. opened(): it is there; came(messages): what
- * was said; chunk({text, first}): a piece of a message that is not whole yet; typing(whether);
- * seen: an object whose `event` is where to go on.
+ * Follows a conversation until the connection ends. opened(): it is open; came(messages):
+ * recorded messages; chunk({text, first}): a piece of an unfinished message; typing(whether);
+ * seen: an object whose `event` is the last event seen.
  */
-export function follow(token, seen, told, signal) {
-  return holding((wait) => listen(token, seen, told, signal, wait));
+export function follow(token, seen, heard, signal) {
+  return holding((wait) => listen(token, seen, heard, signal, wait));
 }
 
-/** Runs work(true) where a connection may be kept, else work(false). */
+/** Runs work(true) if a connection may be kept, else work(false). */
 async function holding(work) {
   if (!navigator.locks) return work(true);
   for (let number = 0; number < STREAMS; number++) {
@@ -82,18 +82,18 @@ async function holding(work) {
   return work(false);
 }
 
-async function listen(token, seen, told, signal, wait) {
+async function listen(token, seen, heard, signal, wait) {
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(), SILENCE);
   const headers = { "Last-Event-ID": String(seen.event) };
   const either = AbortSignal.any([signal, silence.signal]);
   try {
     const response = await request(`/chat/stream?wait=${wait}`, token, { headers, signal: either });
-    told.opened();
+    heard.opened();
     for await (const events of chunks(response.body)) {
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(), SILENCE);
-      pass(events, seen, told);
+      pass(events, seen, heard);
     }
   } finally {
     clearTimeout(timer);
@@ -101,15 +101,15 @@ async function listen(token, seen, told, signal, wait) {
   if (!wait) await new Promise((done) => setTimeout(done, PAUSE));
 }
 
-/** In order; messages that come together at once, so that the page is laid out once. */
-function pass(events, seen, told) {
+/** Passes events on in order, with consecutive messages together, so that the page is laid out once. */
+function pass(events, seen, heard) {
   const messages = [];
-  const flush = () => messages.length && told.came(messages.splice(0));
+  const flush = () => messages.length && heard.came(messages.splice(0));
   for (const { event, id, data } of events) {
     if (event === undefined) messages.push(...data);
     else if (event in NOTES) {
       flush();
-      told[event](data);
+      heard[event](data);
     }
     if (id) seen.event = Math.max(seen.event, id);
   }

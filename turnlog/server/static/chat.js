@@ -1,4 +1,4 @@
-// The chat page: shows what the log says, and keeps what the log has not confirmed yet.
+// The chat page: shows the log's messages, and keeps those that the log has not confirmed yet.
 
 import { atWork, chunk as preview, stopping, whole } from "/static/answer.js";
 import { begin, follow, past, Refused, say as send, stop as breakOff } from "/static/channel.js";
@@ -10,7 +10,7 @@ const PATIENCE = 10_000;
 const AGAIN = 3_000;
 const FIRST_PAUSE = 500;
 const LAST_PAUSE = 5_000;
-const OVER = new Set(["Expired", "NotAuthenticated", "Forbidden", "Gone"]); // the session is
+const OVER = new Set(["Expired", "NotAuthenticated", "Forbidden", "Gone"]); // the session is over
 const NOT_YET = new Set(["Unavailable", "TooFast", "TooMany"]);
 
 const $ = (id) => document.getElementById(id);
@@ -21,14 +21,14 @@ const credential = new URLSearchParams(location.hash.slice(1)).get("token");
 let session = null;
 let token = null;
 let seen = { event: 0 };
-let before = null; // where older messages are to be asked for
+let before = null; // the event before which older messages are
 let ready = false;
 let stop = new AbortController();
 let wake = () => {};
 let renewal = 0;
 
 const shown = new Map(); // items by the number of their message's event
-const waiting = new Map(); // items by the id of a message that is not confirmed
+const waiting = new Map(); // items by the id of an unconfirmed message
 
 // --- the session ---------------------------------------------------------------------------------
 
@@ -63,7 +63,7 @@ async function enter() {
   ({ session_id: session, token } = begun);
   seen = { event: said.last };
   renew(begun.expires_in);
-  $("nobody").hidden = begun.bot;
+  $("no-bot").hidden = begun.bot;
   older(said);
   offer(said.messages.findLast((message) => message.type.endsWith("_uttered")));
   for (const message of kept.outbox) pending(message);
@@ -91,7 +91,7 @@ function opened() {
   deliver();
 }
 
-/** Whether it is worth trying again. */
+/** Whether a retry can succeed. */
 function refused(error) {
   ready = false;
   atWork(false);
@@ -99,7 +99,7 @@ function refused(error) {
   if (!(error instanceof Refused) || error.reason === "Unavailable") return true;
   const again = kept.token !== null && OVER.has(error.reason);
   if (again) kept.forget();
-  if (again || error.reason === "Restored") session = null; // a backup older than what is shown
+  if (again || error.reason === "Restored") session = null; // a backup older than the shown messages
   else if (OVER.has(error.reason)) say_status(`Not connected: ${error.message}`, true);
   return again || !OVER.has(error.reason);
 }
@@ -119,7 +119,7 @@ function say_status(text, away) {
 
 // --- what comes in -------------------------------------------------------------------------------
 
-/** Everything that came at once, laid out once. */
+/** Adds all messages that came together, so that they are laid out once. */
 function came(list) {
   const wasAtEnd = atEnd();
   const items = list.map(itemOf).filter(Boolean);
@@ -137,7 +137,7 @@ function fragment(items) {
   return made;
 }
 
-/** The item of a message; none for what changed an earlier one, or shows nothing. */
+/** The item of a message; none if it changes an earlier one or shows nothing. */
 function itemOf(message) {
   if (message.type === "message_changed") {
     const item = shown.get(message.message);
@@ -149,7 +149,7 @@ function itemOf(message) {
   return item?.childElementCount ? item : null;
 }
 
-let latest = null; // the bot's item that what an answer took is noted at
+let latest = null; // the bot's item that shows the answer's usage
 
 function madeItem(message) {
   if (isWork(message)) return workItem(message, latest);
@@ -171,7 +171,7 @@ function settled(id, item) {
   note(item, "");
 }
 
-/** The answers that the last message suggests. */
+/** The answers suggested by the last message. */
 function offer(message) {
   const replies = message?.type === "bot_uttered" ? (message.quick_replies ?? []) : [];
   $("replies").replaceChildren(...replies.map((reply) => replyButton(reply, say)));
@@ -195,7 +195,7 @@ stopping(() => breakOff(token));
 
 function older(said) {
   const left = scroller.scrollHeight - scroller.scrollTop;
-  $("log").ariaBusy = "true"; // nobody wants to hear it all again
+  $("log").ariaBusy = "true"; // a screen reader must not read it all again
   messages.prepend(fragment(said.messages.map(itemOf).filter(Boolean)));
   $("log").ariaBusy = "false";
   before = said.before;
@@ -213,7 +213,7 @@ async function askOlder() {
     const said = await past(token, before);
     if (session === began) older(said);
   } catch {
-    // the button stays, to be tried again
+    // the button stays for another try
   } finally {
     asking = false;
   }
@@ -249,7 +249,7 @@ function pending(message) {
 
 let delivering = false;
 
-/** Sends what is not confirmed, one after the other, so that the order stays. */
+/** Sends the unconfirmed messages one after the other, to keep their order. */
 async function deliver() {
   if (delivering) return;
   delivering = true;

@@ -20,15 +20,15 @@ import { VIEWS, blocks, top } from "/static/inspect/views.js";
 import { keys, keysAnywhere, wire } from "/static/inspect/wiring.js";
 
 const $ = (id) => document.getElementById(id);
-const AT_ONCE = 120; // events that are added to a stretch as they come; more are asked for anew
+const AT_ONCE = 120; // new events that are added to a stretch; if more come, the page is loaded again
 
 const WIDE = matchMedia("(width > 60rem)"); // narrower screens show the list or a conversation
 
-let shown = {}; // what the address says; without `event` the page follows the end
+let shown = {}; // the address; without `event` the page follows the end
 let stretch = null;
 let moment = 0; // number of the event
-let state = null; // what is known of the moment, wherever the reader has scrolled to
-let may = null; // what the server lets the reader do
+let state = null; // the data of the moment, wherever the reader has scrolled to
+let may = null; // the reader's rights
 
 const around = new Question("timeline");
 const whole = new Question("event");
@@ -37,19 +37,19 @@ const overview = new Question("overview");
 const list = new List({ search: $("search"), box: $("list"), more: $("more"), problem: $("problem") });
 const strip = new Strip($("strip"), $("slider"));
 const flow = new Flow($("flow"), (side) => extend(side));
-const here = new Here($, { choose, go: (event) => address.written({ ...shown, event }), fail: tell });
+const here = new Here($, { choose, go: (event) => address.written({ ...shown, event }), fail: notify });
 
-const edges = new Edges(tell);
-const seek = new Seek({ found: travel, tell });
+const edges = new Edges(notify);
+const seek = new Seek({ found: travel, notify });
 const trying = new Trying($, () => state, (to) => open(to));
 const runs = new Runs($, (group) => pick(group));
 const shortening = new Shortening($, () => ({ conversation: stretch.conversation, divergence: runs.at(state.turn) }), () => runs.begin().then(compare));
-const comparison = new Comparison($, (beside) => open({ ...shown, ...beside }));
-const live = new Live({ took, hid: anew });
+const comparison = new Comparison($, (other) => open({ ...shown, ...other }));
+const live = new Live({ took, hid: reload });
 
-// --- a conversation, and a moment of it ----------------------------------------------------------
+// --- a conversation and its moment ----------------------------------------------------------
 
-/** step: whether the browser's back button comes back to what was before. */
+/** step: whether the browser's back button returns to the previous view. */
 async function open(asked, step = true) {
   const view = view_(asked);
   const { before, after } = VIEWS[view];
@@ -96,19 +96,19 @@ async function survey() {
   mark();
 }
 
-/** The answer to a question; null where it was refused, which is told, or asked anew. */
+/** The answer to a question; null if it was refused, with a notice, or was asked again. */
 async function answered(question, query) {
   try {
     return await question.ask(query);
   } catch (error) {
-    tell(error.message);
+    notify(error.message);
     return null;
   }
 }
 
-function tell(message) {
+function notify(message) {
   if (stretch) {
-    $("told").textContent = message;
+    $("notice").textContent = message;
     return;
   }
   $("view").hidden = true;
@@ -124,7 +124,7 @@ function took(items) {
   surveySoon();
 }
 
-function anew() {
+function reload() {
   stretch = null;
   return open({ ...shown }, false);
 }
@@ -212,7 +212,7 @@ async function unfold(event) {
   show(moment, false);
 }
 
-// --- what a reader does --------------------------------------------------------------------------
+// --- actions of the reader --------------------------------------------------------------------------
 
 function choose(slot) {
   shown = { ...shown, slot: shown.slot === slot ? undefined : slot };
@@ -233,7 +233,7 @@ function pick(group) {
 
 function nextDifference() {
   const place = runs.after(stretch?.conversation, moment);
-  if (!place) return tell("There is no further difference.");
+  if (!place) return notify("No further difference.");
   if (place.conversation === stretch?.conversation) return travel(place.event);
   return open({ ...shown, conversation: place.conversation, event: place.event });
 }
@@ -248,7 +248,7 @@ const actions = {
   follow,
   choose,
   why: () => newest(state) && choose(newest(state)),
-  copyLink: async () => tell(await address.copied({ ...shown, event: moment })),
+  copyLink: async () => notify(await address.copied({ ...shown, event: moment })),
   leave,
   nextDifference,
   seek: (back, text) => seek.find(state, text, back),
@@ -272,7 +272,7 @@ const guarded = Object.entries(here_).map(([key, [words, act]]) => [key, [words,
 listen({ ...Object.fromEntries(guarded), ...anywhere }, (field) => field.blur());
 wire($, actions);
 
-/** Of an address without a conversation: the first difference of the run, else the newest conversation. */
+/** For an address without a conversation: the first difference of the run, else the newest conversation. */
 async function begin() {
   document.body.classList.remove("reading");
   const places = [runs.places[0], list.found[0]].filter(Boolean);

@@ -1,8 +1,8 @@
-// What the browser keeps: the session's token, and messages the server has not confirmed yet.
+// Stored in the browser: the session's token, and messages that the server has not confirmed yet.
 
 const KEY = "turnlog";
 
-let memory = {}; // for a browser that keeps nothing: the session then lasts as long as the page
+let memory = {}; // used if the browser stores nothing; the session then ends with the page
 
 function read() {
   try {
@@ -25,14 +25,14 @@ export const kept = {
   get token() {
     return read().token ?? null;
   },
-  /** Messages not yet confirmed, oldest first: {id, text, title?, session?}. */
+  /** Unconfirmed messages, oldest first: {id, text, title?, session?}. */
   get outbox() {
     return read().outbox ?? [];
   },
   begin(session, token) {
     write({ token, outbox: this.outbox.filter((m) => !m.session || m.session === session) });
   },
-  /** The session is over; what was not confirmed goes into the next one. */
+  /** The session is over; its unconfirmed messages go to the next one. */
   forget() {
     write({ token: null, outbox: this.outbox.map((m) => ({ ...m, session: null })) });
   },

@@ -1,4 +1,4 @@
-// The words of a message as nodes. Words are only ever set as text: no markup is parsed here.
+// The words of a message as nodes. They are always set as text: no markup is parsed.
 
 import { element } from "/static/dom.js";
 
@@ -25,7 +25,7 @@ export function link(href, ...content) {
   return made;
 }
 
-/** Plain text, its addresses as links. */
+/** Plain text, with its addresses as links. */
 export function linked(text) {
   const pieces = [];
   let end = 0;
@@ -38,7 +38,7 @@ export function linked(text) {
   return [...pieces, text.slice(end)];
 }
 
-/** The server's tree of nodes: texts, and lists of a name, nodes and, of a link, its address. */
+/** The server's tree of nodes: texts, and lists of a name, nodes and, for a link, its address. */
 export function marked(nodes, inside = false) {
   return nodes.flatMap((node) => {
     if (typeof node === "string") return inside ? [node] : linked(node);

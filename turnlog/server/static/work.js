@@ -1,12 +1,12 @@
-// What the bot did for an answer: its reasoning, the tools it called, what it took.
+// The work behind an answer: reasoning, tool calls and usage.
 
 import { element } from "/static/dom.js";
 import { note } from "/static/bubbles.js";
 
 const calls = new Map(); // lines of calls without a result, by the call's id
-const WHY = { stopped: "Stopped.", timeout: "Broken off: it took too long.", error: "Broken off: something went wrong." };
+const WHY = { stopped: "Stopped.", timeout: "Stopped: it took too long.", error: "Stopped by an error." };
 
-/** The item of a work message; none for what is said of an earlier item. last: the bot's latest. */
+/** The item of a work message; none if it belongs to an earlier item. last: the bot's latest. */
 export function workItem(message, last) {
   return MAKERS[message.type](message, last);
 }
@@ -55,7 +55,7 @@ function count(tokens) {
 
 function brokenOff({ reason }) {
   const item = element("li", "bot work");
-  item.append(element("p", "broken", WHY[reason] ?? `Broken off${reason ? `: ${reason}` : ""}.`));
+  item.append(element("p", "broken", WHY[reason] ?? `Stopped${reason ? `: ${reason}` : ""}.`));
   return item;
 }
 

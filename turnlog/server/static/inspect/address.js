@@ -1,8 +1,8 @@
-// The address: what the page shows, and how one gets back to it.
+// The address bar: it says what the page shows, and leads back there.
 
-const TOGETHER = 500; // milliseconds within which steps are one entry of the browser's history
+const TOGETHER = 500; // milliseconds; steps this close are one entry of the browser's history
 
-/** What the address asks for: conversation, event, view, … as texts; absent where it says nothing. */
+/** The parts of the address: conversation, event, view, … as texts; absent if not in the address. */
 export function asked() {
   return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 }
@@ -13,10 +13,10 @@ export function written(shown) {
 }
 
 let stepped = -Infinity;
-let waiting = null; // what is to be written as soon as the browser allows
+let waiting = null; // written as soon as the browser allows
 let timer = 0;
 
-/** Write what is shown. step: whether the browser's back button comes back to what was before. */
+/** Write what is shown. step: whether the browser's back button returns to the previous view. */
 export function write(shown, step = true) {
   const address = written(shown);
   if (address === (waiting ?? location.hash)) return;
@@ -33,7 +33,7 @@ export function write(shown, step = true) {
   }
 }
 
-/** Whether it shows more than another moment of the same. */
+/** Whether more changes than the moment. */
 function isElsewhere(address) {
   const [there, here] = [address, waiting ?? location.hash].map((each) => new URLSearchParams(each.slice(1)));
   return ["conversation", "view"].some((name) => there.get(name) !== here.get(name));
@@ -45,18 +45,18 @@ function replace() {
   waiting = null;
 }
 
-/** Forget what is still to be written: the reader went elsewhere. */
+/** Drop the address that is still to be written: the reader went elsewhere. */
 export function forget() {
   waiting = null;
   stepped = -Infinity;
 }
 
-/** Copy the link to what is shown; in words, whether the browser has let it. */
+/** Copy the link to what is shown. The result is a notice for the reader. */
 export async function copied(shown) {
   try {
     await navigator.clipboard.writeText(new URL(written(shown), location.href).href);
-    return "The link to this moment is copied.";
+    return "Link to this moment copied.";
   } catch {
-    return "The browser lets nothing be copied; the address is the link.";
+    return "The browser does not allow copying; copy the address instead.";
   }
 }

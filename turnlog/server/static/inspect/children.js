@@ -1,4 +1,4 @@
-// The children of an element, changed in place: what stays is not touched, so that focus stays too.
+// Replaces the children of an element in place; unchanged children are not touched and keep focus.
 
 export function sync(parent, wanted) {
   const staying = new Set(wanted);

@@ -8,32 +8,32 @@ import { counted, plain } from "/static/inspect/said.js";
 import { words } from "/static/inspect/sides.js";
 
 export class Comparison {
-  /** against({with, at}): the reader wants another moment beside the one that is shown. */
+  /** against({with, at}): called with the moment to compare with the shown one. */
   constructor(page, against) {
     Object.assign(this, { page, asked: null });
     this.question = new Question("comparison");
-    page("beside").addEventListener("submit", (event) => {
+    page("other").addEventListener("submit", (event) => {
       event.preventDefault();
       const [other, at] = [page("with").value.trim(), page("at").value.trim()];
       against({ with: other, at: at === "" ? undefined : Number(at) });
     });
   }
 
-  /** shown: what the address says; origin: of a fork. */
+  /** shown: the address; origin: of a fork. */
   async show(conversation, moment, shown, origin) {
     const comparing = shown.view === "compare";
     this.page("comparison").hidden = !comparing;
     this.page("flow").hidden = comparing;
     if (!comparing) return;
-    const beside = shown.with ?? origin?.conversation ?? conversation;
-    const key = JSON.stringify([conversation, moment, beside, shown.at]);
+    const other = shown.with ?? origin?.conversation ?? conversation;
+    const key = JSON.stringify([conversation, moment, other, shown.at]);
     if (key === this.asked) return;
     this.asked = key;
-    this.page("with").value = beside;
+    this.page("with").value = other;
     this.page("at").value = shown.at ?? "";
     try {
-      const found = await this.question.ask({ conversation, event: moment, other: beside, at: shown.at });
-      if (found) this.#draw(found, [conversation, moment], [beside, shown.at]);
+      const found = await this.question.ask({ conversation, event: moment, other, at: shown.at });
+      if (found) this.#draw(found, [conversation, moment], [other, shown.at]);
     } catch (error) {
       this.page("compared").replaceChildren(element("p", "failed", error.message));
     }

@@ -1,4 +1,4 @@
-// Debug: of each turn what was said, what was understood of it, what it set, what was called.
+// Debug: each turn's messages, what was understood, the slots that it set and its calls.
 
 import { element } from "/static/dom.js";
 import { fails, kindOf } from "/static/inspect/kinds.js";
@@ -14,14 +14,14 @@ export function turn({ turn: number, items, before, slots, pairs, whole, differs
   head.append(...times(items, before));
   const body = element("div", "does");
   const held = new Map(slots);
-  let beside = null; // the line that goes on with what is understood and set
+  let line = null; // the line that collects what is understood and set
   for (const item of items) {
     const maker = MAKERS[kindOf(item)];
     if (maker) body.append(...maker({ item, pairs, whole }));
-    if (maker && !item.slots) beside = null;
+    if (maker && !item.slots) line = null;
     else {
-      if (!beside) body.append((beside = element("div", "beside")));
-      beside.append(...chips(item, held));
+      if (!line) body.append((line = element("div", "chips")));
+      line.append(...chips(item, held));
     }
     for (const [name, value] of Object.entries(item.slots ?? {})) held.set(name, value);
   }
@@ -32,7 +32,7 @@ export function turn({ turn: number, items, before, slots, pairs, whole, differs
 
 /** Recorded and now. */
 function now({ kind, expected, actual, hidden, accepted }) {
-  if (hidden) return [element("div", "divider failed", "It differs now; what was said may not be shown any more.")];
+  if (hidden) return [element("div", "divider failed", "The answer differs now; its text may no longer be shown.")];
   const sides = sideBySide(`recorded, ${kind.replace("_", " ")}`, expected, accepted ? "now, accepted as right" : "now", actual);
   sides.classList.toggle("accepted", accepted);
   return [sides];

@@ -1,20 +1,20 @@
-// More of a conversation where the reader comes near an edge of what there is.
+// Loads more of a conversation when the reader nears an edge of the loaded part.
 
 import { Question } from "/static/inspect/question.js";
 
 export class Edges {
-  /** tell(words): what the reader is told where the server refuses. */
-  constructor(tell) {
-    this.tell = tell;
+  /** notify(words): shows the reader an error. */
+  constructor(notify) {
+    this.notify = notify;
     this.sides = { older: new Question("timeline"), newer: new Question("timeline") };
   }
 
-  /** Let nothing come of what was asked. */
+  /** Ignore the answers to open requests. */
   drop() {
     for (const question of Object.values(this.sides)) question.drop();
   }
 
-  /** Let a stretch grow by so many events on a side. Whether it has; not where it is asked already. */
+  /** Extend a stretch by so many events on a side. False if it did not grow or a request is open. */
   async extend(stretch, side, count) {
     const question = this.sides[side];
     const older = side === "older";
@@ -25,7 +25,7 @@ export class Edges {
       if (!found) return false;
       return older ? stretch.prepend(found) : stretch.append(found);
     } catch (error) {
-      this.tell(error.message);
+      this.notify(error.message);
       return false;
     } finally {
       question.drop();

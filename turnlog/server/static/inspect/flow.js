@@ -1,21 +1,21 @@
-// The box that scrolls: blocks of a stretch, of which those near the screen are elements.
+// The scrolling box: blocks of a stretch, with elements only for those near the screen.
 
 import { element } from "/static/dom.js";
 import { sync } from "/static/inspect/children.js";
 
-const EDGE = 0.25; // screens from an edge at which more is asked for
+const EDGE = 0.25; // screens from an edge at which more is requested
 const SPARE = 0.05; // screens beyond which a block can go
-const MOST = 390; // elements of the page, beyond which blocks go
+const MOST = 390; // elements of the page; above this, blocks are removed
 
 export class Flow {
-  /** more: called with "older" or "newer" where the reader comes near an edge. */
+  /** more: called with "older" or "newer" when the reader nears an edge. */
   constructor(box, more) {
     this.box = box;
     this.more = more;
     this.kept = new Map();
     this.inner = element("div", "blocks");
     box.append(this.inner);
-    this.wanted = null; // the event that is to stay in sight until the reader scrolls
+    this.wanted = null; // the event to keep in sight until the reader scrolls
     this.scrolled = 0;
     box.addEventListener("scroll", () => this.#edge(), { passive: true });
     for (const kind of ["wheel", "touchmove", "pointerdown"]) box.addEventListener(kind, () => (this.wanted = null), { passive: true });
@@ -35,12 +35,12 @@ export class Flow {
     if (focused && document.activeElement === document.body) this.inner.querySelector(focused)?.focus({ preventScroll: true });
   }
 
-  /** Build everything anew next time. */
+  /** Rebuild everything next time. */
   forget() {
     this.kept = new Map();
   }
 
-  /** A block that can go where the page is crowded: {before} or {after}, its neighbour's event. */
+  /** A block to remove if the page is crowded: {before} or {after}, its neighbour's event. */
   spare() {
     if (this.blocks.length < 2 || !crowded()) return null;
     const { scrollTop, clientHeight } = this.box;
@@ -51,7 +51,7 @@ export class Flow {
     return above > below ? { before: this.blocks[1].first } : { after: this.blocks.at(-2).last };
   }
 
-  /** Whether what is shown ends so near, on that side, that there is room for more. */
+  /** Whether the shown part ends so near on that side that more fits. */
   wants(side) {
     return !crowded() && this.#ends(side);
   }
@@ -72,7 +72,7 @@ export class Flow {
     return before.at(-1) ?? this.inner.firstElementChild;
   }
 
-  /** Scroll so far that an event can be seen. */
+  /** Scroll until an event is visible. */
   reveal(event) {
     this.wanted = event;
     const found = this.of(event);
@@ -84,7 +84,7 @@ export class Flow {
     this.box.scrollTop += box.top - outer.top - Math.min(room, outer.height / 3);
   }
 
-  /** undone(number): whether an event is taken back at the moment. */
+  /** undone(number): whether an event is rewound at the moment. */
   mark(moment, undone) {
     for (const one of this.inner.querySelectorAll("[data-event]")) {
       const first = Number(one.dataset.event);
@@ -105,7 +105,7 @@ export class Flow {
     if (this.#ends(side)) this.more(side);
   }
 
-  /** What is at the top of the screen, and where. */
+  /** The element at the top of the screen, and its offset. */
   #anchor() {
     const top = this.box.getBoundingClientRect().top;
     for (const one of this.inner.querySelectorAll("[data-event]")) {
@@ -125,7 +125,7 @@ function crowded() {
   return document.getElementsByTagName("*").length > MOST;
 }
 
-/** A selector that finds an element again after its block was built anew. */
+/** A selector that finds an element after its block was rebuilt. */
 function place(focused, inner) {
   const event = inner.contains(focused) ? focused.closest("[data-event]")?.dataset.event : null;
   if (event === null || event === undefined) return null;

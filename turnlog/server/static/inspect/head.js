@@ -1,10 +1,10 @@
-// What stands around the flow: how long the conversation is, where the moment is, which view it is.
+// Everything around the flow: the conversation's length, the moment and the view.
 
 import { HIDEABLE } from "/static/inspect/kinds.js";
 import { counted, length, numbered } from "/static/inspect/said.js";
 import { VIEWS } from "/static/inspect/views.js";
 
-/** page(id): an element; shown: what the address says. */
+/** page(id): an element; shown: the address. */
 export function head(page, stretch, shown, moment, turn) {
   page("title").textContent = stretch.conversation;
   page("about").textContent = about(stretch);
@@ -25,7 +25,7 @@ function hide(page, hidden) {
   }
 }
 
-/** The kinds that the reader hides, as the address says it. */
+/** The kinds that the reader hides, as in the address. */
 export function hidden(page) {
   return Object.keys(HIDEABLE).filter((kind) => !page(`show-${kind}`).checked).join(",");
 }

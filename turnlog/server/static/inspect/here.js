@@ -9,7 +9,7 @@ const ROWS = 14;
 const SHORT = 160; // characters of a step
 
 export class Here {
-  /** choose(slot or null), go(event): what a click asks for. */
+  /** choose(slot or null), go(event): called on a click. */
   constructor(page, { choose, go, fail }) {
     Object.assign(this, { page, choose, go, fail, all: false });
     this.reasons = new Question("why");
@@ -82,7 +82,7 @@ export class Here {
     const value = item.slots?.[chosen];
     if (item.role) made.append(element("b", "", item.role), " ");
     made.append(link, ` in turn ${item.turn}`);
-    if (value !== undefined) made.append(value === null ? ": taken away" : `: ${plain(value)}`);
+    if (value !== undefined) made.append(value === null ? ": removed" : `: ${plain(value)}`);
     else made.append(`: ${shortened(item.fields.text ? `“${item.fields.text}”` : what(item))}`);
     return made;
   }
@@ -90,7 +90,7 @@ export class Here {
 
 const shortened = (text) => (text.length > SHORT ? `${text.slice(0, SHORT)}…` : text);
 
-/** The slot that changed last up to a moment, else any; undefined where there is none. */
+/** The slot that changed last up to a moment, else any; undefined if there is none. */
 export function newest({ slots, changes }) {
   const [last] = [...changes].sort(([, one], [, other]) => other.event - one.event);
   return last?.[0] ?? slots.keys().next().value;

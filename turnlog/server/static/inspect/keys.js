@@ -1,10 +1,10 @@
-// Keys, wherever the focus is; what is typed into a field stays there.
+// Keyboard shortcuts, wherever the focus is, except in a field.
 
 import { element } from "/static/dom.js";
 
 const FIELDS = new Set(["INPUT", "TEXTAREA", "SELECT"]);
 
-/** table: {key: [what it does, in words, action(shift)]}; escape: for fields. */
+/** table: {key: [description, action(shift)]}; escape: for fields. */
 export function listen(table, escape) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

@@ -1,4 +1,4 @@
-// Kinds of events, by which they are drawn and filtered.
+// Kinds of events, for drawing and filtering.
 
 const KINDS = {
   said: ["UserUttered", "BotUttered", "AgentUttered", "TextAdded", "RefusalAdded", "MediaAdded"],
@@ -23,7 +23,7 @@ export function fails(item) {
 
 export const isUsers = ({ type, actor }) => type === "UserUttered" || (kindOf({ type }) === "said" && actor === "user");
 
-/** Kinds that a reader can hide, with what the page calls them. */
+/** Kinds that a reader can hide, with their labels. */
 export const HIDEABLE = {
   understood: "Understood",
   slots: "Slots",

@@ -8,7 +8,7 @@ import { counted, moment } from "/static/inspect/said.js";
 
 const REFRESH = 4_000;
 const PAUSE = 250;
-const SHOWN = 15; // at first, and more each time that more are asked for
+const SHOWN = 15; // at first, and again for each request for more
 
 export class List {
   /** search, box, more, problem: elements of the page. */
@@ -63,7 +63,7 @@ export class List {
     }
   }
 
-  /** conversation: the one that is read. */
+  /** conversation: the open one. */
   mark(conversation) {
     this.current = conversation;
     this.draw();
@@ -78,12 +78,6 @@ export class List {
     this.lines = lines;
     sync(this.box, [...lines.values()]);
     this.more.hidden = this.shown >= this.found.length && !this.next;
-  }
-
-  /** The conversation a step from the one that is read; null where there is none. */
-  beside(step) {
-    const index = this.found.findIndex(({ conversation }) => conversation === this.current);
-    return this.found[index + step]?.conversation ?? null;
   }
 }
 

@@ -1,12 +1,12 @@
-// What is recorded in a conversation, as it comes.
+// New events of a conversation, as they are recorded.
 
 import { address } from "/static/inspect/question.js";
 
-// What these hide, also among what is shown already, the server alone knows.
+// Only the server knows what these hide, also among the shown events.
 const HIDING = new Set(["MessageRedacted", "OriginDeleted"]);
 
 export class Live {
-  /** took(items): what came; hid(): something that is shown may have to go. */
+  /** took(items): new items; hid(): something shown may have to disappear. */
   constructor({ took, hid }) {
     Object.assign(this, { took, hid, source: null });
   }

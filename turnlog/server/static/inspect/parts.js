@@ -1,4 +1,4 @@
-// What the views draw events with: bubbles, tools, reasoning, notes. Words are only ever set as text.
+// Elements that the views draw events with: bubbles, tools, reasoning, notes. Words are always set as text.
 
 import { element } from "/static/dom.js";
 import { fails, isUsers, kindOf } from "/static/inspect/kinds.js";
@@ -6,7 +6,7 @@ import { address } from "/static/inspect/question.js";
 import { counted, length, listed, plain } from "/static/inspect/said.js";
 import { linked, marked } from "/static/words.js";
 
-/** An element that stands for an event. */
+/** An element that represents an event. */
 export function of(item, name, className, ...content) {
   const made = element(name, className);
   made.dataset.event = item.event;
@@ -18,7 +18,7 @@ export function small(text, className = "") {
   return element("small", className, text);
 }
 
-/** What somebody said. */
+/** A message. */
 export function bubble(item, whole) {
   const { fields, type } = item;
   const side = isUsers(item) ? "user" : type === "AgentUttered" ? "bot agent" : "bot";
@@ -39,7 +39,7 @@ function medium({ fields, content }) {
   return small(content ? `${named}, ${counted(content.bytes, "byte")}` : named);
 }
 
-/** A button that asks the server for what was cut. whole: given the event's number, what to do. */
+/** A button that requests the whole value. whole: called with the event's number. */
 export function unfolding(item, whole) {
   const [name, characters] = Object.entries(item.cut)[0];
   const button = element("button", "unfold", `Show all ${counted(characters, "character")} of ${name}`);
@@ -59,7 +59,7 @@ export function download(conversation, { event, content }) {
   return link;
 }
 
-/** A call of a tool, with its result where that is known. */
+/** A tool call, with its result if known. */
 export function tool(call, result, whole) {
   const line = of(call, "div", "tool k-tool", element("b", "", call.fields.name ?? "tool"), ` ${listed(call.fields.arguments ?? call.fields.raw ?? "")}`);
   const took = result && call.time !== null && result.time !== null ? ` · ${length(result.time - call.time)}` : "";
@@ -93,10 +93,10 @@ export function usage({ fields: { usage: took = {}, model, finish }, ...item }) 
   return of(item, "div", "note k-usage", parts.filter(Boolean).join(" · "));
 }
 
-/** Fields that name other events: bare numbers on a line, which Moment shows by name. */
+/** Fields with numbers of other events: they mean little on a line; Moment shows them by name. */
 const REFERENCES = new Set(["cause", "call_id"]);
 
-/** What a line says of an event that is nobody's words. */
+/** The text of a line for an event that is not a message. */
 export function what({ fields, to, type }) {
   if (fields.redacted) return "redacted";
   if (to !== undefined) return `back to after event ${to}${fields.branch ? `, on branch ${fields.branch}` : ""}`;
@@ -104,24 +104,24 @@ export function what({ fields, to, type }) {
   if (type === "SlotSet") return `${name} ${plain(fields.value ?? null)}`;
   if (text !== undefined && text !== null) return text;
   if (intent) return `${intent.name ?? "?"} ${(fields.entities ?? []).map((e) => `${e.entity}=${plain(e.value)}`).join(" ")}`;
-  const told = Object.entries(fields).filter(([name, held]) => !REFERENCES.has(name) && held !== null && typeof held !== "boolean");
-  return told.map(([, held]) => plain(held)).join("  ");
+  const shown = Object.entries(fields).filter(([name, held]) => !REFERENCES.has(name) && held !== null && typeof held !== "boolean");
+  return shown.map(([, held]) => plain(held)).join("  ");
 }
 
-/** A line between what was said: a session, a rewind, a failure. */
+/** A line between messages: a session, a rewind, a failure. */
 export function divider(item) {
   const kind = kindOf(item);
   return of(item, "div", `divider k-${kind}${fails(item) ? " failed" : ""}`, `${item.type}  `, small(what(item)));
 }
 
-/** One event on a line of its own. */
+/** One event on its own line. */
 export function line(item) {
   const made = of(item, "div", `line k-${kindOf(item)}${fails(item) ? " failed" : ""}`, small(String(item.event)), element("b", "", item.type), ` ${what(item)}`);
   if (item.branch) made.title = `branch ${item.branch}, turn ${item.branch_turn}`;
   return made;
 }
 
-/** Which result answers which call among some events: Map of the call's event to the result. */
+/** The results of calls among some events: Map of the call's event to the result. */
 export function answers(items) {
   const open = [];
   const found = new Map();
@@ -135,7 +135,7 @@ export function answers(items) {
   return found;
 }
 
-/** Of calls without an id, side by side, the first of the newest. */
+/** For concurrent calls without an id, the first of the newest. */
 function firstOfNewest(open) {
   const unnamed = (call) => (call?.fields.call_id ?? null) === null;
   let index = open.findLastIndex(unnamed);

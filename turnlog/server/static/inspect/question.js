@@ -1,4 +1,4 @@
-// A question to the server, of which only the newest asking counts.
+// A question to the server; only its newest request counts.
 
 const ROOT = "/inspect/api/";
 
@@ -8,7 +8,7 @@ export class Question {
     this.asking = null;
   }
 
-  /** The answer; null where it was asked anew meanwhile. Throws an Error with what was refused. */
+  /** The answer; null if it was asked again meanwhile. Throws an Error with the server's message. */
   async ask(query, body) {
     this.drop();
     const asking = (this.asking = new AbortController());
@@ -25,7 +25,7 @@ export class Question {
     }
   }
 
-  /** Let what comes of it be nobody's answer. */
+  /** Ignore the answer to the open request. */
   drop() {
     this.asking?.abort();
     this.asking = null;

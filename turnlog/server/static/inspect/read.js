@@ -1,13 +1,13 @@
-// Read: a conversation as a conversation; what was no message is folded.
+// Read: a conversation's messages; everything else is folded.
 
 import { element } from "/static/dom.js";
 import { fails, kindOf } from "/static/inspect/kinds.js";
 import { bubble, divider, line, reasoning, returned, small, tool, usage } from "/static/inspect/parts.js";
 import { counted, clock, length } from "/static/inspect/said.js";
 
-const PAUSE = 60; // seconds from which on a gap is named
+const PAUSE = 60; // seconds; longer gaps are named
 
-/** What makes the elements of events of a kind; of other kinds each view has its own. */
+/** Makes the elements of these kinds of events; each view draws the other kinds itself. */
 export const MAKERS = {
   said: ({ item, whole }) => [bubble(item, whole)],
   reasoning: ({ item }) => [reasoning(item)],
@@ -21,7 +21,7 @@ export const MAKERS = {
   },
 };
 
-/** The elements of some events of a turn. whole: asks for an event that was cut. */
+/** The elements of some events of a turn. whole: requests an event that was cut. */
 export function turn({ turn: number, items, before, pairs, whole }) {
   const made = element("section", "turn read");
   const head = element("header", "", `Turn ${number} `);
@@ -61,7 +61,7 @@ function flow(items, pairs, whole) {
   return made;
 }
 
-/** Events that nobody reads, as one line that folds out. */
+/** Events of no interest to most readers, as one line that unfolds. */
 export function folded(items) {
   const made = element("details", `quiet k-other${items.some(fails) ? " failed" : ""}`);
   made.dataset.event = items[0].event;

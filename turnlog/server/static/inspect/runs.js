@@ -1,4 +1,4 @@
-// A kept run of a replay: its groups on the left, and what differs in the conversation that is read.
+// A kept run of a replay: its groups on the left, and the differences in the open conversation.
 
 import { element } from "/static/dom.js";
 import { written } from "/static/inspect/address.js";
@@ -9,15 +9,15 @@ import { counted, numbered } from "/static/inspect/said.js";
 const EXAMPLES = 5;
 
 export class Runs {
-  /** page(id): an element; choose(group): what a click on one asks for. */
+  /** page(id): an element; choose(group): called on a click. */
   constructor(page, choose) {
     Object.assign(this, { page, choose, groups: [], places: [], group: undefined, here: new Map() });
     this.listed = new Question("groups");
     this.placed = new Question("differences");
-    this.told = new Question("differences");
+    this.found = new Question("differences");
   }
 
-  /** Ask for the groups. */
+  /** Load the groups. */
   async begin() {
     const run = await this.listed.ask({}).catch(() => null);
     this.run = run;
@@ -25,7 +25,7 @@ export class Runs {
     if (this.groups.length) await this.show(this.group);
   }
 
-  /** Show a group's places; all groups in any case. */
+  /** Show all groups, with the places of one. */
   async show(group) {
     this.group = group;
     if (!this.groups.length) return;
@@ -50,7 +50,7 @@ export class Runs {
     button.addEventListener("click", () => this.choose(group === this.group ? undefined : group));
     line.append(button);
     if (group === this.group) line.append(...this.places.slice(0, EXAMPLES).map((place) => this.#link(place)));
-    if (group === this.group && turns > EXAMPLES) line.append(element("small", "", `${turns - EXAMPLES} more: n goes on`));
+    if (group === this.group && turns > EXAMPLES) line.append(element("small", "", `${turns - EXAMPLES} more: press n`));
     return line;
   }
 
@@ -60,16 +60,16 @@ export class Runs {
     return link;
   }
 
-  /** Learn what differs in a conversation: Map of the event to each divergence. Whether it has. */
+  /** Load the differences of a conversation: Map of the event to each divergence. False if it has none. */
   async compare(conversation) {
     this.here = new Map();
     if (!this.groups.length) return false;
-    const found = await this.told.ask({ conversation }).catch(() => null);
+    const found = await this.found.ask({ conversation }).catch(() => null);
     if (found) this.here = new Map(found.map((each) => [each.event, each]));
     return this.here.size > 0;
   }
 
-  /** How the conversation that is read differs in a turn; undefined where it does not. */
+  /** How the open conversation differs in a turn; undefined if it does not. */
   at(turn) {
     return [...this.here.values()].find((each) => each.turn === turn);
   }
@@ -79,7 +79,7 @@ export class Runs {
     return this.at(turn) ?? this.here.values().next().value;
   }
 
-  /** The next place after a moment, in the chosen group or in all; null where it was the last. */
+  /** The next place after a moment, in the chosen group or in all; null after the last. */
   after(conversation, event) {
     const here = this.places.findLastIndex((place) => place.conversation === conversation && place.event <= event);
     const first = this.places.findIndex((place) => place.conversation === conversation);
@@ -87,13 +87,13 @@ export class Runs {
     return this.places[next] ?? null;
   }
 
-  /** What the header says of the divergence of a turn, or of the first. */
+  /** The header's text on the divergence of a turn, or on the first. */
   badge(turn) {
     const differs = this.named(turn);
     this.page("badge").hidden = !differs;
     if (!differs) return;
     const alike = this.groups.find(({ group }) => group === differs.group);
-    const said = [`turn ${differs.turn} differs: ${differs.kind.replace("_", " ")}`, alike && `one of ${numbered(alike.turns)} alike`, differs.accepted && "accepted"];
+    const said = [`turn ${differs.turn} differs: ${differs.kind.replace("_", " ")}`, alike && `one of ${numbered(alike.turns)} in its group`, differs.accepted && "accepted"];
     this.page("badge").textContent = said.filter(Boolean).join(" · ");
     this.page("badge").classList.toggle("accepted", differs.accepted);
   }

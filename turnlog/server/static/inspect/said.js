@@ -5,7 +5,7 @@ export function plain(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Members as `name value, name value`; another value as it is. */
+/** Members as `name value, name value`; any other value unchanged. */
 export function listed(value) {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return plain(value);
   return Object.entries(value).map(([name, held]) => `${name} ${plain(held)}`).join(", ");

@@ -1,10 +1,10 @@
-// What is done about a difference: it is shortened, made a test, accepted.
+// Actions on a difference: minimise it, make it a test, accept it.
 
 import { element } from "/static/dom.js";
 import { Question } from "/static/inspect/question.js";
 import { counted } from "/static/inspect/said.js";
 
-const EXPECTS = "This test expects the recorded answer, and fails until the bot gives it. Where the record is wrong and the bot is right now, accept the difference instead.";
+const EXPECTS = "This test expects the recorded answer, and fails until the bot gives it. If the record is wrong and the bot is right now, accept the difference instead.";
 
 export class Shortening {
   /** where(): {conversation, divergence}; accepted(): called when the list has grown. */
@@ -19,7 +19,7 @@ export class Shortening {
     page("shortened").addEventListener("close", () => this.minimising.drop());
   }
 
-  /** may: what the server lets the reader do. */
+  /** may: the reader's rights. */
   allow(may, divergence) {
     this.page("shorten").disabled = !(may?.write && may.bot);
     this.page("accept").hidden = !divergence || divergence.accepted;
@@ -28,7 +28,7 @@ export class Shortening {
 
   async shorten() {
     const { conversation, divergence } = this.where();
-    this.#open("Shortest example", element("p", "soft", "The bot is asked again and again…"));
+    this.#open("Shortest example", element("p", "soft", "Asking the bot again, with fewer messages…"));
     try {
       const found = await this.minimising.ask({}, { conversation, group: divergence?.group });
       if (!found) return;
@@ -54,7 +54,7 @@ export class Shortening {
     try {
       const done = await this.accepting.ask({}, { group: divergence.group, note: this.page("note").value });
       if (!done) return;
-      this.#show(element("p", "", done.accepted.length ? `It is in ${done.into}, and stays quiet until it says something else.` : "It was accepted already."));
+      this.#show(element("p", "", done.accepted.length ? `Accepted in ${done.into}. It is reported again if it changes.` : "It was already accepted."));
       this.accepted();
     } catch (error) {
       this.#show(element("p", "failed", error.message));

@@ -5,7 +5,7 @@ import { listed, plain } from "/static/inspect/said.js";
 
 const LEFT_OUT = new Set(["type", "timestamp", "cause", "message", "actor", "extra"]);
 
-/** An event in plain form, in words; what is not an event as it is. */
+/** An event in plain form, in words; anything else unchanged. */
 export function words(event) {
   if (event === null || event === undefined) return "nothing";
   if (Array.isArray(event)) return event.map(words).join("; ");
@@ -19,7 +19,7 @@ export function words(event) {
   return `${type} ${listed(Object.fromEntries(rest))}`;
 }
 
-/** Two columns under headings; each a list of events, or one. */
+/** Two columns with headings; each a list of events, or one. */
 export function sideBySide(heading, one, otherHeading, other) {
   const made = element("div", "sides");
   const pairs = aligned(list(one), list(other));
@@ -29,7 +29,7 @@ export function sideBySide(heading, one, otherHeading, other) {
 
 const list = (held) => (Array.isArray(held) ? held : held ? [held] : []);
 
-/** Events of both sides that are of one type, in order; null where one side has none. */
+/** Events of both sides of the same type, in order; null where one side has none. */
 function aligned(left, right) {
   const pairs = [];
   const rest = [...right];
@@ -57,7 +57,7 @@ function compared(shown, against) {
   return line;
 }
 
-/** A text in its parts: alike, differing (marked), alike. Words are not cut. */
+/** A text in three parts: equal, differing (marked), equal. Words are not cut. */
 function split(text, other) {
   const [one, two] = [text.split(/(\s+)/), other.split(/(\s+)/)];
   let start = 0;

@@ -1,18 +1,18 @@
-// A stretch of a conversation: some of its events, one after the other, and what follows from them.
+// A stretch of a conversation: some consecutive events, and what follows from them.
 
 export class Stretch {
-  /** window: what the server gives of a conversation around a moment. */
+  /** window: the server's part of a conversation around a moment. */
   constructor(window) {
     this.conversation = window.conversation;
     this.before = new Map(Object.entries(window.slots));
     this.first = window.first;
     this.items = window.items;
-    this.rewinds = new Map(); // the number of each, and of the event it went back to
+    this.rewinds = new Map(); // the number of each rewind, and of the event it went back to
     this.learn(window);
     this.note(window.items);
   }
 
-  /** How long the conversation is by now. */
+  /** The conversation's length now. */
   learn({ last, turns, started, ended, channel, branch, origin }) {
     Object.assign(this, { last, turns, started, ended, channel, branch, origin });
   }
@@ -29,7 +29,7 @@ export class Stretch {
     return this.items[event - this.first];
   }
 
-  /** Note what goes back where. */
+  /** Note the rewinds and their targets. */
   note(items) {
     for (const { event, to } of items) if (to !== undefined) this.rewinds.set(event, to);
     this.order = null;
@@ -40,9 +40,9 @@ export class Stretch {
     this.order = null;
   }
 
-  // --- growing and letting go ----------------------------------------------------------------------
+  // --- growing and shrinking ----------------------------------------------------------------------
 
-  /** What was recorded meanwhile. False where some of it is missing in between. */
+  /** Adds events recorded meanwhile. False if some are missing in between. */
   follow(items) {
     const fresh = items.filter(({ event }) => event > this.last);
     if (!fresh.length) return true;
@@ -73,14 +73,14 @@ export class Stretch {
     return true;
   }
 
-  /** Let go of the events before one. */
+  /** Drop the events before one. */
   leaveBefore(event) {
     this.before = this.slotsAt(event - 1);
     this.items = this.items.slice(event - this.first);
     this.first = event;
   }
 
-  /** Let go of the events after one. */
+  /** Drop the events after one. */
   leaveAfter(event) {
     this.items = this.items.slice(0, event - this.first + 1);
   }
@@ -97,7 +97,7 @@ export class Stretch {
     return slots;
   }
 
-  /** The item that last changed each slot up to an event; none where that was before. */
+  /** The item that last changed each slot up to an event; none if it changed before the stretch. */
   changesAt(event) {
     const changes = new Map();
     for (const item of this.items) {
@@ -107,7 +107,7 @@ export class Stretch {
     return changes;
   }
 
-  /** What is known of a moment: the event, its turn, the slots and where each last changed. */
+  /** The data of a moment: the event, its turn, the slots and where each last changed. */
   at(moment) {
     const item = this.item(moment);
     const [slots, changes] = [this.slotsAt(moment), this.changesAt(moment)];
@@ -116,10 +116,10 @@ export class Stretch {
     return { conversation: this.conversation, moment, item, turn, slots, changes, message: said?.fields.text };
   }
 
-  /** Whether an event was taken back, or is on a branch that was left, at a moment. */
+  /** Whether an event was rewound, or is on an inactive branch, at a moment. */
   isUndone(number, moment) {
     this.order ??= [...this.rewinds].sort((one, other) => other[0] - one[0]);
-    let reached = moment; // what counts, from the moment back to the first event
+    let reached = moment; // the events that count, from the moment back to the first
     for (const [event, to] of this.order) {
       if (event > reached) continue;
       if (number >= event) return false;
@@ -129,7 +129,7 @@ export class Stretch {
     return false;
   }
 
-  /** The turns of the stretch in parts of at most so many events: [{turn, items}], oldest first. */
+  /** The turns of the stretch, in parts of at most so many events: [{turn, items}], oldest first. */
   byTurn(most) {
     const turns = [];
     for (const item of this.items) {
@@ -140,7 +140,7 @@ export class Stretch {
     return turns;
   }
 
-  /** The last event of a turn that the stretch has whole; undefined where it has not. */
+  /** The last event of a turn; undefined unless the stretch has the whole turn. */
   endOf(turn) {
     const next = this.items.find((item) => item.turn > turn);
     if (next) return next.event - 1 >= this.first - 1 ? next.event - 1 : undefined;

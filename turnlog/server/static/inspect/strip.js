@@ -1,7 +1,7 @@
 // The strip of slots over time: a picture under the slider, drawn from spans that the server gives.
 
 const [ROW, LABEL, EDGE, SHOWN] = [13, 78, 6, 6]; // pixels; EDGE is half the slider's thumb
-const PAUSE = 60; // seconds from which on a gap before a turn is marked
+const PAUSE = 60; // seconds; longer gaps before a turn are marked
 
 export class Strip {
   constructor(canvas, slider) {
@@ -12,7 +12,7 @@ export class Strip {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
-  /** overview: the server's; null while it is not there. */
+  /** overview: the server's; null until it is loaded. */
   show(overview) {
     const slots = overview?.slots ?? [];
     this.spans = slots.slice(0, SHOWN);

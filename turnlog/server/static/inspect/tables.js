@@ -1,4 +1,4 @@
-// Slots: a table over turns. Raw: a line an event.
+// Slots: a table over turns. Raw: one line an event.
 
 import { element } from "/static/dom.js";
 import { line } from "/static/inspect/parts.js";

@@ -1,4 +1,4 @@
-// Trying from here: a fork, another message and what the bot says then.
+// Trials from a moment: a fork, or another message and the bot's answer to it.
 
 import { element } from "/static/dom.js";
 import { written } from "/static/inspect/address.js";
@@ -18,12 +18,12 @@ export class Trying {
     page("trying").addEventListener("close", () => this.question.drop());
   }
 
-  /** may: what the server lets the reader do. */
+  /** may: the reader's rights. */
   allow(may) {
     this.may = may;
     this.page("edit").disabled = !(this.may?.write && this.may.bot);
     this.page("fork").disabled = !this.may?.write;
-    this.page("may").textContent = this.may?.write ? (this.may.bot ? "" : "This server has no bot to go on with.") : "You may read, and not write.";
+    this.page("may").textContent = this.may?.write ? (this.may.bot ? "" : "This server has no bot to continue with.") : "You may read but not write.";
   }
 
   #name(what) {
@@ -43,7 +43,7 @@ export class Trying {
 
   async #try(as) {
     const { conversation, turn } = this.asked;
-    this.page("tried").replaceChildren(element("p", "soft", "The bot is asked…"));
+    this.page("tried").replaceChildren(element("p", "soft", "Asking the bot…"));
     try {
       const answer = await this.question.ask({}, { conversation, turn, say: this.page("say").value, as });
       if (!answer) return;
@@ -70,14 +70,14 @@ export class Trying {
       const made = await this.forking.ask({}, { conversation, event: moment, as });
       if (made) this.open({ conversation: made.conversation });
     } catch (error) {
-      this.page("told").textContent = error.message;
+      this.page("notice").textContent = error.message;
     }
   }
 }
 
 function tried({ message, expected, actual, slots, expected_slots: before, divergence }) {
   const made = element("section");
-  made.append(element("div", "bubble user", message ?? ""), sideBySide("recorded", expected, divergence ? "now" : "now, alike", actual));
+  made.append(element("div", "bubble user", message ?? ""), sideBySide("recorded", expected, divergence ? "now" : "now, equal", actual));
   const names = [...new Set([...Object.keys(slots), ...Object.keys(before)])].filter((name) => JSON.stringify(slots[name]) !== JSON.stringify(before[name]));
   const set = (held) => names.map((name) => ({ type: "SlotSet", name, value: held[name] ?? null }));
   if (names.length) made.append(sideBySide("slots then", set(before), "slots now", set(slots)));

@@ -1,4 +1,4 @@
-// Views: what the blocks of a stretch look like.
+// Views: they draw the blocks of a stretch.
 
 import * as debug from "/static/inspect/debug.js";
 import { answers } from "/static/inspect/parts.js";
@@ -7,7 +7,7 @@ import { columns, heading, lines, row } from "/static/inspect/tables.js";
 
 const BLOCK = 24; // events of a turn that are one block
 
-/** name: {before, after: events asked for around a moment, make: a block's element}. */
+/** name: {before, after: events requested around a moment, make: a block's element}. */
 export const VIEWS = {
   read: { before: 30, after: 18, make: read.turn },
   debug: { before: 30, after: 18, make: debug.turn },
@@ -17,8 +17,8 @@ export const VIEWS = {
 };
 
 /**
- * The blocks of a stretch: [{key, first, last, make}]. whole: asks for an event that was cut.
- * differing: Map of an event to how the bot of a kept run differs there.
+ * The blocks of a stretch: [{key, first, last, make}]. whole: requests an event that was cut.
+ * differing: Map of an event to the kept run's divergence there.
  */
 export function blocks(stretch, name, whole, differing) {
   const view = VIEWS[name];
@@ -38,7 +38,7 @@ export function blocks(stretch, name, whole, differing) {
   return made;
 }
 
-/** What stands above the blocks. */
+/** The heading above the blocks. */
 export function top(stretch, name) {
   return VIEWS[name].whole ? [heading(columns(stretch))] : [];
 }

@@ -1,8 +1,8 @@
-// Which element of the page does what.
+// Connects the elements of the page with actions.
 
 import { VIEWS } from "/static/inspect/views.js";
 
-/** page(id): an element; act: what a reader can do, by name. */
+/** page(id): an element; act: the reader's actions by name. */
 export function wire(page, act) {
   const click = (id, action) => page(id).addEventListener("click", action);
   click("prev", () => act.step(-1));
@@ -31,21 +31,21 @@ export function wire(page, act) {
   });
 }
 
-/** Keys, what each does in words, and the action. */
+/** Keys, with a description and the action. */
 export const keys = (page, act) => ({
-  ArrowLeft: ["event before; with Shift turn before", (shift) => (shift ? act.stepTurn(-1) : act.step(-1))],
-  ArrowRight: ["next event; with Shift next turn", (shift) => (shift ? act.stepTurn(1) : act.step(1))],
+  ArrowLeft: ["previous event; with Shift, previous turn", (shift) => (shift ? act.stepTurn(-1) : act.step(-1))],
+  ArrowRight: ["next event; with Shift, next turn", (shift) => (shift ? act.stepTurn(1) : act.step(1))],
   PageUp: ["ten turns back", () => act.stepTurn(-10)],
-  PageDown: ["ten turns on", () => act.stepTurn(10)],
+  PageDown: ["ten turns forward", () => act.stepTurn(10)],
   Home: ["before the first event", () => act.travel(0)],
   End: ["the last event", () => act.travel(Infinity)],
-  l: ["follow the conversation as it goes on", act.follow],
+  l: ["follow the live conversation", act.follow],
   x: ["next failure", () => act.seek(false)],
-  X: ["failure before", () => act.seek(true)],
+  X: ["previous failure", () => act.seek(true)],
   w: ["why the slot that changed last has its value", act.why],
-  e: ["edit this message and go on", act.edit],
+  e: ["edit this message and continue", act.edit],
   f: ["fork here", act.fork],
-  m: ["shorten it, and make a test", act.shorten],
+  m: ["minimise it and make a test", act.shorten],
   1: ["Read", () => act.view("read")],
   2: ["Debug", () => act.view("debug")],
   3: ["Slots", () => act.view("slots")],
@@ -54,7 +54,7 @@ export const keys = (page, act) => ({
   s: ["search in this conversation", () => page("find").focus()],
 });
 
-/** Those that need no conversation. */
+/** Keys that need no conversation. */
 export const keysAnywhere = (page, act) => ({
   n: ["the next difference of the kept run", act.nextDifference],
   "/": ["search the conversations", () => page("search").focus()],
