@@ -44,7 +44,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 _NOTES = {
     "make": "the turn's own events, made by the caller",
-    "check": "types, values and sizes; a copy that nobody else holds",
+    "check": "types, values and sizes; a copy that no other code can change",
     "decide": "what is recorded, and the state after it",
     "encode": "the commit as bytes, and a commitment for each event",
     "chain": "SHA-256 of the row",
