@@ -275,7 +275,7 @@ def test_what_stands_apart_is_compared_by_its_content(log: Turnlog) -> None:
     assert [log.record("alice", said, other).new for _ in range(2)] == [True, False]
     large = BotUttered("so", {"page": "x" * 100_000})
     assert [log.record("alice", said, large).new for _ in range(2)] == [True, False]
-    with pytest.raises(InvalidEvent, match="not in this log"):
+    with pytest.raises(InvalidEvent, match="missing or incomplete in this log"):
         log.record("alice", said, MediaAdded("image", content=Attachment("0" * 64, 90_000)))
 
 

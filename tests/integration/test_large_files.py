@@ -49,7 +49,7 @@ with turnlog.open(url) as log:
     same("/dev/null", log.attach("alice", open("/dev/null", "rb")))
     verify(log.store)
     backup(log.store, Path(copy + ".small"))
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = peak()
     with open(path, "rb") as file:
         made = log.attach("alice", file, type="video/mp4")

@@ -439,9 +439,9 @@ async def test_asynchronous_clients_are_recorded_too(
 
 
 def test_clients_of_another_type_are_refused(log: Turnlog) -> None:
-    nobody: Any = "nobody"
+    text: Any = "text"
     with pytest.raises(TypeError, match="an OpenAI or AsyncOpenAI client was expected"):
-        turnlog.openai.record(nobody, log, "a")
+        turnlog.openai.record(text, log, "a")
 
 
 async def test_a_plain_client_does_not_record_into_an_asynchronous_log(model: MadeUpModel) -> None:

@@ -60,7 +60,7 @@ def accepts(message: dict[str, Any]) -> bool:
         {"role": "system", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
         {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": {}}]},
         {"role": "tool", "tool_call_id": "c", "content": [7]},
-        {"role": "nobody", "content": "hi"},
+        {"role": "stranger", "content": "hi"},
         {"role": "user"},
     ],
 )

@@ -269,7 +269,7 @@ def test_an_attachment_has_a_name_and_a_length(given: Any) -> None:
 
 def test_an_attachment_that_is_not_there_stores_nothing(log: Turnlog) -> None:
     log.record("alice", UserUttered("look"))
-    with pytest.raises(InvalidEvent, match="not in this log"):
+    with pytest.raises(InvalidEvent, match="missing or incomplete in this log"):
         log.record("alice", SlotSet("n", 1), MediaAdded("image", content=Attachment("0" * 64, 5)))
     assert said(log) == [UserUttered("look")]
 

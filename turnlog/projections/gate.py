@@ -72,7 +72,7 @@ class Gate:
         for rows in batches(reader, self.size - 1):
             for row in rows:
                 if is_backdated(row.topic, row.skeleton, time):
-                    what = "says it was recorded before the head that does not have it"
+                    what = "claims to be older than the head, which does not contain it"
                     raise Rewritten(f"position {row.position} {what}", row.position, name_of(row))
 
     def _tile(self, level: int, index: int) -> bytes:

@@ -52,7 +52,7 @@ def reading(model: str) -> Iterator[None]:
 KEYED = "\x1fkeyed "
 """Begins the keys of entries that lead from an event to its entry under a key.
 
-The value is that entry's place, which is no conversation's id.
+The value is that entry's place, which no conversation has as its id.
 """
 
 

@@ -45,7 +45,7 @@ def turnlog(*arguments: str) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+def _in_a_separate_folder(tmp_path, monkeypatch):
     """The file for waiting turns, in the folder in which Rasa runs."""
     monkeypatch.chdir(tmp_path)
 

@@ -121,7 +121,7 @@ class Keeper:
                 whole = whole and base is not None and event == base + save.counted
                 history.settle(tracker, known, event, begins, whole)
                 if whole:
-                    self._go_on(sender, tracker)
+                    self._continue(sender, tracker)
 
             contents = [event.as_dict() for event in save.events]
             base = partial(_number, tracker, save)
@@ -131,11 +131,13 @@ class Keeper:
             history.settle(tracker, known, _number(tracker, save) or 0, first, whole)
         self._outbox.flush(sender)
 
-    def _go_on(self, sender: str, tracker: Any) -> None:
+    def _continue(self, sender: str, tracker: Any) -> None:
         """Keeps the saved tracker in memory in place of the one that it continues."""
         with self._lock:
             mine = [show for name, show in self._cache if name == sender]
-            shows = [show for show in mine if _goes_on(self._cache[sender, show].tracker, tracker)]
+            shows = [
+                show for show in mine if _continues(self._cache[sender, show].tracker, tracker)
+            ]
         for show in shows:
             self._keep(sender, show, tracker)
 
@@ -161,7 +163,7 @@ def _number(tracker: Any, save: history.Save) -> Optional[int]:
     return base.event if base is not None else save.base
 
 
-def _goes_on(cached: Any, tracker: Any) -> bool:
+def _continues(cached: Any, tracker: Any) -> bool:
     """Whether a tracker begins like the cached one and contains no new session."""
     before, now = cached.events, list(tracker.events)
     if getattr(tracker.events, "maxlen", None) != getattr(before, "maxlen", None):

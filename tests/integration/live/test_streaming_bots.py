@@ -278,11 +278,11 @@ async def events_of(url: str, sender: str) -> list[tuple[str, Any]]:
         request = http.stream("POST", "/webhooks/rest/webhook", json=said, headers=headers)
         async with request as answer:
             assert answer.headers["content-type"].startswith("text/event-stream")
-            blocks = [block async for block in told(answer)]
+            blocks = [block async for block in server_sent(answer)]
     return [(name, json.loads(data)) for name, data in blocks]
 
 
-async def told(answer: httpx.Response) -> AsyncIterator[tuple[str, str]]:
+async def server_sent(answer: httpx.Response) -> AsyncIterator[tuple[str, str]]:
     event: dict[str, str] = {}
     async for line in answer.aiter_lines():
         if line:
@@ -311,7 +311,7 @@ async def test_a_client_that_hangs_up_does_not_stop_the_bot(streaming: Server) -
     async with httpx.AsyncClient(base_url=streaming.url, timeout=20) as http:
         request = http.stream("POST", "/webhooks/rest/webhook", json=said, headers=headers)
         async with request as answer:
-            await anext(told(answer))
+            await anext(server_sent(answer))
     await until(lambda: kinds(recorded(streaming, "words-gone"))[-1] == "AnswerEnded")
     assert kinds(recorded(streaming, "words-gone")).count("BotUttered") == 3
 
@@ -349,7 +349,7 @@ async def test_a_page_is_shown_the_work_behind_an_answer_or_not(work: bool) -> N
             await until(lambda: kinds(recorded(server, "working-page"))[-1] == "AnswerEnded")
             past = (await page.past())["messages"]
             heard = [
-                m for _, _, data in [told async for told in page.stream(wait=False)] for m in data
+                m for _, _, data in [heard async for heard in page.stream(wait=False)] for m in data
             ]
     types = [message["type"] for message in past]
     assert [message["type"] for message in heard] == types

@@ -172,7 +172,7 @@ class SavePlan:
         first = self._after + len(self.events) + 1
         spoken = [said(message) for message in new]
         if any(map(self._spoken.hides, spoken)):
-            why = "say again what was redacted or deleted while the run was under way"
+            why = "repeats what was redacted or deleted during the run"
             raise InvalidEvent(self._thread.id, self._channel, why)
         events = list(recorded_as(spoken, first))
         self.events += events
