@@ -1,4 +1,6 @@
-"""Given values of more than 64 kB, when they are recorded, then they stand beside the rows."""
+"""Given values of more than 64 kB, when they are recorded, then they are stored next to the
+rows.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,7 @@ def faults(log: Turnlog) -> list[tuple[int | None, str]]:
 # --- what is recorded is what is read -----------------------------------------------------------
 
 
-def test_what_is_read_is_equal_to_what_was_recorded(log: Turnlog) -> None:
+def test_events_read_equal_the_events_recorded(log: Turnlog) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES)
     again = Turnlog(log.store)
     for reading in (log, again):
@@ -95,7 +97,7 @@ def test_what_is_read_is_equal_to_what_was_recorded(log: Turnlog) -> None:
     assert faults(log) == []
 
 
-def test_the_row_the_head_and_snapshots_hold_little(log: Turnlog) -> None:
+def test_rows_heads_and_snapshots_stay_small(log: Turnlog) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES[:-1])
     for _ in range(300):
         log.record("alice", SlotSet("n", 1))
@@ -107,7 +109,7 @@ def test_the_row_the_head_and_snapshots_hold_little(log: Turnlog) -> None:
     assert max(len(each.state) for each in (head, *snapshots)) < 500
 
 
-def test_a_fold_does_not_read_what_stands_apart(log: Turnlog) -> None:
+def test_a_fold_does_not_read_attachments(log: Turnlog) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES)
     state = log.conversation("alice").state
     with log.store.transaction() as transaction:
@@ -122,7 +124,7 @@ def test_a_fold_does_not_read_what_stands_apart(log: Turnlog) -> None:
         again.read_events("alice")
 
 
-def test_an_image_is_read_when_it_is_asked_for(log: Turnlog, monkeypatch: Any) -> None:
+def test_an_image_is_read_on_first_use(log: Turnlog, monkeypatch: Any) -> None:
     log.record("alice", UserUttered("look"), MediaAdded("image", "image/png", content=IMAGE))
     asked: list[int] = []
     reader = type(log.store.reader)
@@ -147,7 +149,7 @@ def test_an_image_is_read_when_it_is_asked_for(log: Turnlog, monkeypatch: Any) -
     assert max(asked) <= 5
 
 
-def test_each_content_is_there_once_in_a_conversation(log: Turnlog) -> None:
+def test_each_content_is_stored_once_in_a_conversation(log: Turnlog) -> None:
     image = MediaAdded("image", content=IMAGE)
     for id in ("alice", "alice", "bob"):
         log.record(id, UserUttered("look"), image, image)
@@ -159,14 +161,14 @@ def test_each_content_is_there_once_in_a_conversation(log: Turnlog) -> None:
 
 
 def _name_of(log: Turnlog, id: str, content: bytes) -> bytes:
-    """By what everybody may know who knows the log's secret; not by the id."""
+    """The name that anyone with the log's secret can compute; it does not depend on the id."""
     owner = log.head(id)[0].owner
     key = hmac.digest(log.store.genesis.secret, binary.encode((owner, "attachments")), "sha256")
     return hmac.digest(key, sha256(content).digest(), "sha256")
 
 
 @pytest.mark.parametrize("size", [0, 1, LARGE - 1, LARGE, LARGE + 1, 2 * LARGE, 17 * LARGE + 5])
-def test_a_content_of_any_length_comes_back(log: Turnlog, size: int) -> None:
+def test_content_of_any_length_round_trips(log: Turnlog, size: int) -> None:
     content = os.urandom(size)
     log.record("alice", UserUttered("look"), ForeignRecorded("f", "inline", content))
     attached = log.attach("alice", BytesIO(b"before" + content), type="a/b")
@@ -194,7 +196,7 @@ def _every_field_of_many_bytes(length: int) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("length", [LARGE - 2, LARGE - 1, LARGE, 2 * LARGE])
-def test_every_field_has_something_to_stand_for_it_in_a_fold(length: int) -> None:
+def test_every_field_has_a_placeholder_in_a_fold(length: int) -> None:
     apart_from_row = 0
     for event in _every_field_of_many_bytes(length):
         encoded = apart.split(binary.encode(event), lambda _, type: Attachment("0" * 64, 9, type))
@@ -215,10 +217,10 @@ def _of_many_bytes(kind: Any, field: str, length: int) -> Any:
     return None
 
 
-# --- put ahead ----------------------------------------------------------------------------------
+# --- stored ahead -------------------------------------------------------------------------------
 
 
-def test_what_is_put_ahead_is_named_by_an_event_or_swept(log: Turnlog) -> None:
+def test_content_stored_ahead_is_named_by_an_event_or_swept(log: Turnlog) -> None:
     log.record("alice", UserUttered("look"))
     kept = log.attach("alice", BytesIO(IMAGE), type="image/png")
     lost = log.attach("alice", BytesIO(IMAGE[1:]))
@@ -234,7 +236,9 @@ def test_what_is_put_ahead_is_named_by_an_event_or_swept(log: Turnlog) -> None:
     assert faults(log) == []
 
 
-def test_what_was_attached_elsewhere_gets_a_name_of_its_own(log: Turnlog, tmp_path: Path) -> None:
+def test_an_attachment_copied_from_elsewhere_gets_its_own_name(
+    log: Turnlog, tmp_path: Path
+) -> None:
     attached = log.attach("alice", BytesIO(IMAGE))
     log.record("alice", UserUttered("look"), MediaAdded("image", content=attached))
     log.record("bob", UserUttered("look"), log.read_events("alice")[1])
@@ -267,7 +271,7 @@ def test_an_attachment_has_a_name_and_a_length(given: Any) -> None:
         Attachment(*given)
 
 
-def test_an_attachment_that_is_not_there_stores_nothing(log: Turnlog) -> None:
+def test_a_missing_attachment_stores_nothing(log: Turnlog) -> None:
     log.record("alice", UserUttered("look"))
     with pytest.raises(InvalidEvent, match="missing or incomplete in this log"):
         log.record("alice", SlotSet("n", 1), MediaAdded("image", content=Attachment("0" * 64, 5)))
@@ -275,7 +279,7 @@ def test_an_attachment_that_is_not_there_stores_nothing(log: Turnlog) -> None:
 
 
 @pytest.mark.parametrize("split", [None, 1])
-def test_what_begins_with_an_attachment_that_is_not_there_leaves_nothing_beside_others(
+def test_a_conversation_that_begins_with_a_missing_attachment_leaves_nothing_among_others(
     log: Turnlog, split: int | None
 ) -> None:
     log.record("carol", UserUttered("hello"))
@@ -292,14 +296,14 @@ def test_what_begins_with_an_attachment_that_is_not_there_leaves_nothing_beside_
 
 
 @pytest.mark.parametrize("given", [b"bytes", "/a/path", None, StringIO("text")])
-def test_what_is_no_binary_file_is_named(log: Turnlog, given: Any) -> None:
+def test_an_object_that_is_not_a_binary_file_is_named(log: Turnlog, given: Any) -> None:
     with pytest.raises(InvalidEvent, match=r"file: .* is not a binary file"):
         log.attach("alice", given)
     assert list(log.store.reader.attachment_names()) == []
 
 
 class Changing(BytesIO):
-    """A file of which somebody changes the beginning once it was read."""
+    """A file whose beginning is changed once it was read."""
 
     def read(self, size: int | None = -1) -> bytes:
         piece = super().read(size)
@@ -308,14 +312,14 @@ class Changing(BytesIO):
         return piece
 
 
-def test_a_file_that_changes_meanwhile_is_stored_as_it_was_read(log: Turnlog) -> None:
+def test_a_file_that_changes_during_attaching_is_stored_as_read(log: Turnlog) -> None:
     log.record("alice", UserUttered("look"))
     log.record("alice", MediaAdded("image", content=log.attach("alice", Changing(IMAGE))))
     assert said(log)[1:] == [MediaAdded("image", content=IMAGE)]
     assert faults(log) == []
 
 
-def test_what_is_attached_before_a_conversation_begins_says_nothing_of_its_id(log: Turnlog) -> None:
+def test_an_attachment_made_before_a_conversation_does_not_reveal_its_id(log: Turnlog) -> None:
     ahead = [log.attach("alice", BytesIO(IMAGE)) for _ in range(2)]
     assert len({each.name for each in ahead}) == 2
     log.record("alice", UserUttered("a"), *[MediaAdded("image", content=each) for each in ahead])
@@ -329,7 +333,7 @@ def test_what_is_attached_before_a_conversation_begins_says_nothing_of_its_id(lo
     assert faults(log) == []
 
 
-def test_one_commit_copies_what_another_of_its_batch_replaces(log: Turnlog) -> None:
+def test_a_commit_copies_content_that_another_of_its_batch_replaces(log: Turnlog) -> None:
     ahead = log.attach("alice", BytesIO(IMAGE))
     events = [UserUttered("look"), MediaAdded("image", content=ahead)]
     for id in ("alice", "bob"):
@@ -340,7 +344,7 @@ def test_one_commit_copies_what_another_of_its_batch_replaces(log: Turnlog) -> N
     assert faults(log) == []
 
 
-def test_what_lost_a_chunk_while_it_was_attached_is_refused_and_mended(log: Turnlog) -> None:
+def test_an_attachment_that_lost_a_chunk_is_refused_and_repaired(log: Turnlog) -> None:
     log.record("alice", UserUttered("look"))
     attached = log.attach("alice", BytesIO(IMAGE))
     with log.store.transaction() as transaction:
@@ -353,13 +357,13 @@ def test_what_lost_a_chunk_while_it_was_attached_is_refused_and_mended(log: Turn
 
 
 class Raw(BytesIO):
-    """Gives less than it is asked for, as an unbuffered file may."""
+    """Returns less than it is asked for, as an unbuffered file may."""
 
     def read(self, size: int | None = -1) -> bytes:
         return super().read(min(size or 0, 1000))
 
 
-def test_a_file_that_gives_little_at_a_time_is_attached_too(log: Turnlog) -> None:
+def test_a_file_with_short_reads_is_attached_whole(log: Turnlog) -> None:
     attached = log.attach("alice", Raw(IMAGE))
     log.record("alice", UserUttered("look"), MediaAdded("image", content=attached))
     assert attached == IMAGE
@@ -374,7 +378,7 @@ class Pipe(BytesIO):
         raise OSError("a pipe")
 
 
-def test_a_pipe_is_attached_too(log: Turnlog) -> None:
+def test_a_pipe_is_attached(log: Turnlog) -> None:
     attached = log.attach("alice", Pipe(IMAGE))
     assert attached == IMAGE
 
@@ -382,7 +386,7 @@ def test_a_pipe_is_attached_too(log: Turnlog) -> None:
 # --- copies, redaction, erasure -----------------------------------------------------------------
 
 
-def test_a_copy_has_it_too(log: Turnlog, tmp_path: Path) -> None:
+def test_a_copy_has_the_attachment(log: Turnlog, tmp_path: Path) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES)
     backup(log.store, tmp_path / "copy.db")
     with turnlog.open(f"sqlite:///{tmp_path / 'copy.db'}") as restored:
@@ -394,7 +398,7 @@ def test_a_copy_has_it_too(log: Turnlog, tmp_path: Path) -> None:
             assert said(again) == EVENTS_OF_MANY_BYTES
 
 
-def test_a_turn_with_large_values_can_be_proven_beside_a_redaction(log: Turnlog) -> None:
+def test_a_turn_with_large_values_can_be_proven_next_to_a_redaction(log: Turnlog) -> None:
     log.record("alice", UserUttered("4711 is secret"))
     body = b'{"k": "' + b"k" * 90_000 + b' 4711"}'
     log.record("alice", UserUttered("look"), ForeignRecorded("f", "k", body), TextAdded(LONG))
@@ -403,7 +407,7 @@ def test_a_turn_with_large_values_can_be_proven_beside_a_redaction(log: Turnlog)
     assert [event.withheld for event in proven] == ["", "redacted", "", "redacted", ""]
 
 
-def test_a_fork_shares_it_until_its_origin_hides_it(log: Turnlog) -> None:
+def test_a_fork_shares_an_attachment_until_its_origin_hides_it(log: Turnlog) -> None:
     image = MediaAdded("image", content=IMAGE, actor="user")
     log.record("alice", UserUttered("look"), image)
     log.fork("alice", as_="fork")
@@ -414,7 +418,7 @@ def test_a_fork_shares_it_until_its_origin_hides_it(log: Turnlog) -> None:
     assert [event.content for event in said(log, "fork") if isinstance(event, MediaAdded)] == [None]
 
 
-def test_a_deleted_conversation_gives_none(log: Turnlog) -> None:
+def test_a_deleted_conversation_has_no_attachments(log: Turnlog) -> None:
     image = MediaAdded("image", content=IMAGE, actor="user")
     log.record("alice", UserUttered("look"), image)
     log.fork("alice", as_="fork")
@@ -425,7 +429,7 @@ def test_a_deleted_conversation_gives_none(log: Turnlog) -> None:
     assert faults(log) == []
 
 
-def test_a_redaction_hides_it(log: Turnlog) -> None:
+def test_a_redaction_hides_an_attachment(log: Turnlog) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES)
     log.record("alice", MessageRedacted(1, events=(2, 3, 4, 5, 6, 7)))
     shown = said(log)
@@ -434,7 +438,9 @@ def test_a_redaction_hides_it(log: Turnlog) -> None:
     assert shown[5] == ForeignRecorded("langgraph", "checkpoint")
 
 
-def test_nothing_is_left_when_it_is_dropped_with_its_event(log: Turnlog, tmp_path: Path) -> None:
+def test_no_byte_is_left_when_an_attachment_is_dropped_with_its_event(
+    log: Turnlog, tmp_path: Path
+) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES)
     log.record("bob", UserUttered("look"), MediaAdded("image", content=IMAGE))
     [row] = log.store.reader.rows(log.head("alice")[0].stream)
@@ -453,7 +459,7 @@ def test_nothing_is_left_when_it_is_dropped_with_its_event(log: Turnlog, tmp_pat
     assert IMAGE[::-1][:40] not in left
 
 
-def test_an_event_keeps_its_own_while_another_is_dropped(log: Turnlog) -> None:
+def test_an_event_keeps_its_attachment_when_another_event_is_dropped(log: Turnlog) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES[:3])
     [row] = log.store.reader.rows(log.head("alice")[0].stream)
     commitments, parts = dropped(row.commitments, row.parts, lambda place: place == 0)
@@ -524,7 +530,7 @@ def test_verify_finds_a_changed_chunk(
     assert [fault.what for fault in verify(log.store, ["alice"]).faults] == [found]
 
 
-def test_verify_finds_another_content_where_the_id_was_dropped(log: Turnlog) -> None:
+def test_verify_finds_replaced_content_where_the_id_was_dropped(log: Turnlog) -> None:
     log.record("alice", UserUttered("look"), MediaAdded("image", content=IMAGE))
     log.current.catch_up()
     tables = Tables(log.store)
@@ -549,10 +555,10 @@ def test_verify_finds_missing_and_unnamed_attachments(log: Turnlog) -> None:
     }
 
 
-# --- out and in ---------------------------------------------------------------------------------
+# --- export and import --------------------------------------------------------------------------
 
 
-def test_an_export_has_the_content_and_an_import_takes_it_apart_again(
+def test_an_export_has_the_content_and_an_import_stores_it_apart_again(
     log: Turnlog, tmp_path: Path
 ) -> None:
     log.record("alice", *EVENTS_OF_MANY_BYTES)
@@ -570,7 +576,7 @@ def test_an_export_has_the_content_and_an_import_takes_it_apart_again(
 # --- erased -------------------------------------------------------------------------------------
 
 
-def test_an_erasure_takes_what_no_event_has_named_too(log: Turnlog) -> None:
+def test_an_erasure_removes_content_that_no_event_names(log: Turnlog) -> None:
     kept = log.attach("bob", BytesIO(IMAGE[1:]))
     log.attach("alice", BytesIO(IMAGE))
     log.record("alice", UserUttered("look"), MediaAdded("image", content=IMAGE))

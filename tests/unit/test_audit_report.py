@@ -192,7 +192,7 @@ def test_a_protocol_has_a_line_for_every_event_with_what_it_changed(log: turnlog
     assert [line.taken_back for line in lines] == [5, 5, 5, 5, None]
 
 
-def test_a_conversation_that_cannot_be_read_is_audited_all_the_same(
+def test_an_unreadable_conversation_is_still_audited(
     tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ):
     import sqlite3
@@ -236,7 +236,7 @@ def test_an_events_own_time_and_the_logs_clock_are_separate(log: turnlog.Turnlog
     assert "wamid.1" in parsed.text
 
 
-def test_an_altered_event_is_marked_in_its_place(log: turnlog.Turnlog):
+def test_an_altered_event_is_marked_in_place(log: turnlog.Turnlog):
     log.record("anna", UserUttered("one"), BotUttered("two"))
     page = report([audited(log, "anna", Fault("anna", 2, "its row was changed"))], made()).decode()
     message = page[page.index('class="message bot') :]
@@ -254,7 +254,7 @@ def test_redacted_and_rewound_are_distinguished(log: turnlog.Turnlog):
 
 
 @pytest.mark.parametrize("name", ["anna.html", "anna.pdf"])
-def test_the_file_is_what_its_name_says(tmp_path: Path, name: str):
+def test_the_file_has_the_format_of_its_extension(tmp_path: Path, name: str):
     pypdf = pytest.importorskip("pypdf")
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(url) as opened:

@@ -22,7 +22,7 @@ STORED = rows.columns(COMMIT, SECRET)
 
 
 def skeleton(**changed: Any) -> bytes:
-    """What the row says in clear, with some of it replaced."""
+    """The clear part of the row, with some of it replaced."""
     names = ("recorded", "first_event", "first_turn", "tags", "keys")
     columns = dict(zip(names, msgspec.msgpack.decode(STORED.skeleton), strict=True))
     return msgspec.msgpack.encode(list({**columns, **changed}.values()))
@@ -59,11 +59,11 @@ def row(**changed: Any) -> Row:
     return stored._replace(**changed)
 
 
-def test_a_commit_comes_back_as_it_was_stored() -> None:
+def test_a_commit_is_read_back_as_stored() -> None:
     assert read() == COMMIT
 
 
-def test_what_json_holds_and_msgpack_does_not_comes_back() -> None:
+def test_json_values_that_msgpack_lacks_round_trip() -> None:
     events = (SlotSet("a", {"deep": [RawJson(b"NaN"), RawJson(b'"\\ud800"')]}),)
     assert checked("c", events) == events
 
@@ -77,7 +77,7 @@ def test_what_json_holds_and_msgpack_does_not_comes_back() -> None:
         {"parts": parts([10, "hi"], [32, "a", msgspec.msgpack.Ext(9, b"")])},
     ],
 )
-def test_what_a_newer_version_wrote_is_refused_and_not_half_read(asked: dict[str, Any]) -> None:
+def test_a_row_of_a_newer_version_is_refused_and_not_half_read(asked: dict[str, Any]) -> None:
     with pytest.raises(NewerFormat):
         read(**asked)
 
@@ -95,12 +95,12 @@ def test_what_a_newer_version_wrote_is_refused_and_not_half_read(asked: dict[str
         {"parts": parts([32, 5], [32, "a", 1])},
     ],
 )
-def test_bytes_that_are_no_commit_are_corrupt(asked: dict[str, Any]) -> None:
+def test_bytes_that_are_not_a_commit_are_corrupt(asked: dict[str, Any]) -> None:
     with pytest.raises(Corrupt, match="'alice', version 3"):
         read(**asked)
 
 
-def test_everything_but_the_position_is_under_the_digest() -> None:
+def test_the_digest_covers_everything_but_the_position() -> None:
     changed = [
         row(version=4), row(topic="t2"), row(previous=b"\x03" * 32),
         row(skeleton=skeleton(recorded=9.0)), row(owner=b"\x04" * 32),
@@ -116,7 +116,7 @@ def test_everything_but_the_position_is_under_the_digest() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_one_event_or_key_is_dropped_and_the_rest_is_proven_as_before(place: int) -> None:
+def test_an_event_or_key_is_dropped_and_the_rest_is_still_proven(place: int) -> None:
     kept, left = dropped(b"", STORED.parts, lambda each: each == place)
     assert row(commitments=kept, parts=left).digest() == row().digest()
     assert rows.disagreements(kept, left) == []
@@ -128,7 +128,7 @@ def test_one_event_or_key_is_dropped_and_the_rest_is_proven_as_before(place: int
     assert (found.first_event, found.recorded) == (7, 1.5)
 
 
-def test_nothing_of_what_was_dropped_is_left_nor_its_salt() -> None:
+def test_nothing_is_left_of_a_dropped_event_or_its_salt() -> None:
     kept, left = dropped(b"", STORED.parts, lambda each: each == 0)
     salt = rows._salts(SECRET, 3)[0]
     for gone in (b"hi", salt, SECRET):
@@ -138,13 +138,13 @@ def test_nothing_of_what_was_dropped_is_left_nor_its_salt() -> None:
     assert len(left) < 12
 
 
-def test_content_that_is_not_what_was_committed_to_is_told() -> None:
+def test_content_that_differs_from_its_commitment_is_reported() -> None:
     kept, left = dropped(b"", STORED.parts, lambda each: each == 1)
     assert rows.disagreements(kept, left.replace(b"hi", b"ho")) == [0]
     assert rows.disagreements(kept, left.replace(b"k", b"l")) == [2]
 
 
-def test_what_several_parts_hold_comes_together_in_order() -> None:
+def test_the_events_of_several_parts_are_joined_in_order() -> None:
     one, other = (msgspec.Raw(binary.encode(event)) for event in COMMIT.events)
     salts = rows._salts(SECRET, 3)
     first = rows.Part(rows.Content((salts[1],), (other,), ()), (), (1,))
@@ -155,12 +155,12 @@ def test_what_several_parts_hold_comes_together_in_order() -> None:
 
 
 @pytest.mark.parametrize("beginning", [b"", b"\xcb\x7f\xf0", b"\xcb\xff\xff"])
-def test_bytes_that_look_like_an_infinite_number_are_bytes(beginning: bytes) -> None:
+def test_bytes_that_look_like_an_infinite_number_stay_bytes(beginning: bytes) -> None:
     event = ErasureRecorded("asked to", "person", subjects=(beginning + bytes(13),))
     assert checked("c", [event]) == (event,)
 
 
-def test_what_was_encoded_when_it_was_checked_is_stored_like_that() -> None:
+def test_an_event_encoded_when_checked_is_stored_as_encoded() -> None:
     events = checked_from_json(COMMIT.events)
 
     assert checked("alice", events) is events
@@ -172,7 +172,7 @@ def test_what_was_encoded_when_it_was_checked_is_stored_like_that() -> None:
 
 
 @pytest.mark.parametrize("event", [UserUttered(text=7), SlotSet("a", 2**64), SlotSet("a", 1e999)])  # type: ignore[arg-type]
-def test_what_cannot_be_stored_is_left_for_whoever_names_it(event: Any) -> None:
+def test_an_unstorable_event_from_json_is_refused_when_checked(event: Any) -> None:
     assert checked_from_json((event,)) == (event,)
     with pytest.raises(InvalidEvent):
         checked("alice", checked_from_json((event,)))

@@ -57,7 +57,9 @@ def test_the_booking_bot_fills_its_slots_and_books():
 
 @pytest.mark.parametrize("named", [True, False])
 def test_the_booking_bot_replays_without_a_divergence(tmp_path: Path, named: bool):
-    """Whether its events name the message as their cause, as the live server's do, or not."""
+    """With and without events that name the message as their cause, as those of the live
+    server do.
+    """
     texts = ["hi", "for 9 tomorrow", "7 pm", "Ada", "four", "/deny", "at 20:00", "yes", "thanks"]
 
     async def record(url: str) -> None:
@@ -86,13 +88,13 @@ def test_the_booking_bot_takes_a_correction():
     assert said(events)[-1] == "A table for 4, today at 19:30, for Ada?"
 
 
-def test_the_booking_bot_forgets_all_when_told_to_cancel():
+def test_the_booking_bot_forgets_everything_on_cancel():
     conversation, events = asyncio.run(talk(BOOKING, "for 2 today", "/cancel"))
     assert conversation.slots == {}
     assert said(events)[-1] == "All right, nothing is booked."
 
 
-def test_the_booking_bot_asks_again_when_there_is_no_such_table():
+def test_the_booking_bot_asks_again_when_no_table_is_large_enough():
     conversation, events = asyncio.run(talk(BOOKING, "for 9, today at 19:30", "my name is Ada"))
     assert "people" not in conversation.slots
     assert said(events)[-1] == "For how many people?"
@@ -175,7 +177,7 @@ def test_strings_are_messages_and_nothing_is_silence():
 
 
 @pytest.mark.parametrize("answer", [[1], 7, [None]])
-def test_an_answer_that_is_neither_is_refused(answer: Any):
+def test_an_answer_of_another_type_is_refused(answer: Any):
     with pytest.raises(BotError):
         as_events(answer)
 
@@ -210,12 +212,12 @@ passing_on = lambda conversation, message: Callable().method(conversation, messa
         ("passing_on", "from a method"),
     ],
 )
-def test_a_plain_function_is_a_bot_too(name: str, answer: str):
+def test_a_plain_function_is_a_bot(name: str, answer: str):
     _, events = asyncio.run(talk(load(f"{HERE}:{name}"), "hi"))
     assert said(events) == [answer]
 
 
-def test_a_plain_bot_that_sleeps_stops_nobody_and_is_late_alone():
+def test_a_plain_bot_that_sleeps_delays_only_its_own_answer():
     def sleeps(conversation: Any, message: UserUttered) -> list[str]:
         released.wait(30)
         return []
@@ -245,7 +247,7 @@ class Unspeakable(Exception):
     [StopIteration(), SystemExit(3), KeyboardInterrupt(), Unspeakable(), ValueError("\ud800")],
 )
 @pytest.mark.parametrize("kind", ["plain", "async", "stream"])
-def test_whatever_a_bot_raises_is_its_failure_and_can_be_recorded(error: Any, kind: str):
+def test_every_exception_of_a_bot_is_recorded_as_its_failure(error: Any, kind: str):
     def bot(conversation: Any, message: UserUttered) -> list[str]:
         raise error
 
@@ -279,7 +281,7 @@ def takes_one(message: UserUttered) -> list[str]:
         ("lists_tools", "`tools` must be a dict"),
     ],
 )
-def test_what_cannot_be_a_bot_is_refused_when_it_is_loaded(name: str, why: str):
+def test_an_object_that_is_not_a_bot_is_refused_when_loaded(name: str, why: str):
     with pytest.raises(BotError, match=why) as refused:
         load(f"{HERE}:{name}")
     assert f"{HERE}:{name}" in str(refused.value)
@@ -297,9 +299,9 @@ def test_a_module_that_fails_is_named(tmp_path: Path, monkeypatch: Any, source: 
 
 
 @pytest.mark.parametrize(
-    "name", ["booking", "no_such_module:bot", "turnlog.bots.booking:nobody", "math:pi", ":x"]
+    "name", ["booking", "no_such_module:bot", "turnlog.bots.booking:missing", "math:pi", ":x"]
 )
-def test_a_name_that_is_no_bot_is_refused(name: str):
+def test_a_name_without_a_bot_is_refused(name: str):
     with pytest.raises(BotError):
         load(name)
 
@@ -332,7 +334,7 @@ async def test_a_bot_that_is_asked_again_gets_the_results_of_the_calls_it_made()
     assert len(set(ids)) == 4
 
 
-async def test_calls_side_by_side_run_once_each_in_whatever_order_they_are_made_again():
+async def test_parallel_calls_run_once_each_in_any_order_of_repetition():
     ran: list[int] = []
     wanted: list[int] = []
 
@@ -363,7 +365,7 @@ async def test_calls_side_by_side_run_once_each_in_whatever_order_they_are_made_
     assert third == [first[1], first[2], 5, first[3], first[0]]
 
 
-async def test_a_log_that_is_away_is_not_the_bots_failure(monkeypatch: Any):
+async def test_an_unreachable_log_is_not_the_bots_failure(monkeypatch: Any):
     async def bot(conversation: Any, message: UserUttered) -> list[str]:
         return [str(await conversation.call("note"))]
 
@@ -381,12 +383,12 @@ async def away(*_: Any, **__: Any) -> None:
     raise Unavailable("away")
 
 
-def test_a_number_that_a_webhook_answers_is_a_text():
+def test_a_number_in_a_webhook_answer_becomes_a_text():
     answer = b'[{"text": 5}, {"text": 0.5}, {"text": "5"}, {"text": true, "image": "x"}]'
     assert [event.text for event in _messages(answer)] == ["5", "0.5", "5", None]
 
 
-async def test_waits_side_by_side_for_the_log_count_once(monkeypatch: pytest.MonkeyPatch):
+async def test_parallel_waits_for_the_log_count_once(monkeypatch: pytest.MonkeyPatch):
     now = [0.0]
     monkeypatch.setattr("turnlog.bots.live.time.monotonic", lambda: now[0])
     async with turnlog.AsyncTurnlog(turnlog.open("memory:")) as log:

@@ -1,4 +1,4 @@
-"""Given a bot that yields, when it is asked, then each piece is durable before it goes on."""
+"""Given a bot that yields, when it is asked, then each piece is durable before it continues."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Talk:
         self.watching = Watching()
 
     async def ask(self) -> tuple[Event, ...]:
-        """What the bot left to be recorded, asked again with what it said before."""
+        """The events left to record when the bot is asked again with what it said before."""
         here = await self.log.conversation("alice", event=1)
         known = []
         while (piece := self.log.sync.keyed("alice", piece_key(1, len(known) + 1))) is not None:
@@ -80,7 +80,7 @@ def talking(bot: Bot, check: Callable[[Talk], Any], **tools: Any) -> None:
     asyncio.run(run())
 
 
-def test_each_piece_is_durable_before_the_bot_goes_on():
+def test_each_piece_is_durable_before_the_bot_continues():
     async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
         yield SlotSet("a", 1)
         assert conversation.slots == {"a": 1}
@@ -105,7 +105,7 @@ def test_each_piece_is_durable_before_the_bot_goes_on():
     talking(bot, check)
 
 
-def test_a_message_with_the_text_of_its_chunks_is_that_message():
+def test_a_message_with_the_text_of_the_chunks_before_it_completes_them():
     async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
         yield Chunk("which ")
         yield Chunk("day?")
@@ -152,7 +152,7 @@ def test_a_call_ends_the_message_before_it():
     talking(bot, check, table=lambda: "free")
 
 
-def test_a_bot_that_fails_keeps_what_it_said_and_what_it_had_begun():
+def test_a_bot_that_fails_keeps_its_messages_and_the_one_begun():
     async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
         yield "one"
         yield Chunk("tw")
@@ -168,7 +168,7 @@ def test_a_bot_that_fails_keeps_what_it_said_and_what_it_had_begun():
 
 
 @pytest.mark.parametrize("piece", [5, Chunk(5), ["a", "b"], None])  # type: ignore[arg-type]
-def test_what_is_no_piece_fails(piece: Any):
+def test_a_piece_of_another_type_fails(piece: Any):
     async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
         yield piece
 
@@ -215,8 +215,8 @@ def test_a_message_of_chunks_may_be_as_long_as_its_event():
     talking(bot, check)
 
 
-def test_a_bot_that_is_driven_again_says_and_calls_nothing_twice():
-    """Its model chooses other words each time; what it meets is the conversation of then."""
+def test_a_repeated_run_says_and_calls_nothing_twice():
+    """The model chooses other words each time, but the bot sees the conversation as it was then."""
     asked: list[list[str]] = []
     ran: list[int] = []
     dies_after = 0
@@ -260,7 +260,7 @@ def test_a_bot_that_is_driven_again_says_and_calls_nothing_twice():
     talking(bot, check, count=count)
 
 
-def test_a_bot_that_goes_another_way_says_what_is_new():
+def test_a_repeated_run_that_differs_records_what_is_new():
     slot = "a"
 
     async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
@@ -279,7 +279,7 @@ def test_a_bot_that_goes_another_way_says_what_is_new():
     talking(bot, check)
 
 
-def test_a_bot_that_goes_on_after_its_answer_was_broken_off_is_heard_no_more():
+def test_a_bot_that_continues_after_its_answer_was_broken_off_is_ignored():
     ended = asyncio.Event()
 
     async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
@@ -360,7 +360,7 @@ yields_partly = partial(yields)
 
 
 @pytest.mark.parametrize("name", ["yields", "yields_too", "yielding", "yields_partly"])
-def test_what_yields_is_loaded_and_asked(name: str):
+def test_every_callable_that_yields_is_loaded_and_asked(name: str):
     async def check(talk: Talk) -> None:
         talk.loaded = load(f"{HERE}:{name}")
         assert await talk.ask() == ()

@@ -1,4 +1,4 @@
-"""Branches of a conversation: named, left, gone on with, and said of every line."""
+"""Branches of a conversation: named, left and continued, and named in every line."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_branch_begins_at_a_turn_and_leaves_the_other_as_it_was(log: Turnlog) 
     assert conversation.turn == 4
 
 
-def test_a_checkout_goes_on_where_the_branch_ended(log: Turnlog) -> None:
+def test_a_checkout_continues_where_the_branch_ended(log: Turnlog) -> None:
     say(log, "one", "two")
     log.checkout("c", "retry", turn=1)
     say(log, "other")
@@ -76,7 +76,7 @@ def test_the_current_branch_is_not_checked_out_again(log: Turnlog) -> None:
     assert not log.checkout("c", "new").commits
 
 
-def test_without_a_name_the_branch_goes_on_from_there(log: Turnlog) -> None:
+def test_without_a_name_the_branch_continues_from_the_target(log: Turnlog) -> None:
     say(log, "one", "two")
     log.checkout("c", event=3)
     say(log, "other")
@@ -88,7 +88,7 @@ def test_without_a_name_the_branch_goes_on_from_there(log: Turnlog) -> None:
     assert all("branch" not in r.as_dict() for r in conversation.recorded())
 
 
-def test_a_turn_ends_before_it_was_left(log: Turnlog) -> None:
+def test_a_turn_ends_before_the_checkout_that_left_it(log: Turnlog) -> None:
     say(log, "one", "two")
     log.checkout("c", "retry", turn=1)
     log.checkout("c", "again", turn=2)
@@ -116,7 +116,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("sizes", [[1], [1, 40, 2], [300]])
-def test_the_last_messages_are_found_behind_what_was_left(
+def test_the_last_messages_are_found_behind_a_branch_that_was_left(
     sizes: list[int], read: list[int]
 ) -> None:
     said = 0
@@ -139,7 +139,7 @@ def test_the_last_messages_are_found_behind_what_was_left(
     assert len(read) < 60
 
 
-def test_a_branch_that_was_only_looked_at_keeps_its_end() -> None:
+def test_a_branch_without_new_events_keeps_its_end() -> None:
     with turnlog.open("memory:") as log:
         log.record("c", UserUttered("one"), UserUttered("two"))
         log.checkout("c", "new", event=1)
@@ -168,7 +168,7 @@ def branched(log: Turnlog) -> None:
     say(log, "four")
 
 
-def test_lines_say_branch_and_turn_of_the_branch(log: Turnlog) -> None:
+def test_lines_name_their_branch_and_its_turn(log: Turnlog) -> None:
     branched(log)
     assert places(log) == [
         (1, "main", 1), (2, "main", 2), (3, "retry", 2), (4, "retry", 2), (5, "main", 3),
@@ -191,7 +191,7 @@ def test_lines_are_the_same_from_any_event_on_and_from_the_end(log: Turnlog) -> 
         assert list(conversation.recorded(after)) == whole[after:]
 
 
-def test_before_there_were_branches_lines_say_nothing_of_them(log: Turnlog) -> None:
+def test_lines_before_the_first_branch_name_no_branch(log: Turnlog) -> None:
     branched(log)
     assert places(log, event=6) == [(1, None, None), (2, None, None)]
 
@@ -224,7 +224,7 @@ def test_rasa_reads_the_branch_that_counts() -> None:
     assert [event["text"] for event in to_rasa(events)] == ["one", "two", "four"]
 
 
-def test_what_is_not_there_is_refused(log: Turnlog) -> None:
+def test_an_unknown_branch_turn_or_event_is_refused(log: Turnlog) -> None:
     say(log, "one")
     with pytest.raises(InvalidEvent, match="event 9 does not exist"):
         log.checkout("c", event=9)
@@ -235,7 +235,7 @@ def test_what_is_not_there_is_refused(log: Turnlog) -> None:
     with pytest.raises(OutOfRange, match="give the branch"):
         log.checkout("c")
     with pytest.raises(UnknownConversation):
-        log.checkout("nobody", "b")
+        log.checkout("unknown", "b")
     with pytest.raises(InvalidEvent, match="fork it"):
         log.record("c", HistoryContinued(1, conversation=5))
     with pytest.raises(InvalidEvent, match="by the log alone"):
@@ -243,17 +243,17 @@ def test_what_is_not_there_is_refused(log: Turnlog) -> None:
     assert len(log.read_events("c")) == 3
 
 
-async def test_the_awaitable_face_checks_out_too() -> None:
+async def test_the_awaitable_face_checks_out() -> None:
     async with turnlog.aopen("memory:") as log:
         await log.record("c", UserUttered("one"))
         await log.checkout("c", "b", event=0)
         assert (await log.conversation("c")).branches == {"main": 1, "b": 2}
         with pytest.raises(UnknownConversation):
-            await log.checkout("nobody", "b")
+            await log.checkout("unknown", "b")
 
 
 @pytest.mark.parametrize("name", ["", "x" * 1001, "ä" * 501, "half \ud800"])
-def test_what_no_branch_can_be_called_is_refused(log: Turnlog, name: str) -> None:
+def test_an_invalid_branch_name_is_refused(log: Turnlog, name: str) -> None:
     say(log, "one")
     with pytest.raises(InvalidEvent, match=r"HistoryContinued\.branch"):
         log.checkout("c", name, turn=1)

@@ -32,13 +32,13 @@ def log() -> Iterator[turnlog.Turnlog]:
 
 
 def planted(random: Random) -> str:
-    """A word that nobody's bot says."""
+    """A word that no bot says."""
     kind = random.choice(["qxz{}", "Qxz{}ora", "{}@qxz.example", "+49 {}", "{}"])
     return kind.format(random.randint(10_000, 99_999_999))
 
 
 async def answer(conversation: Any, message: UserUttered, end: str) -> list[Event | str]:
-    """Says again all that it knows: what was said, what is known, what a tool gives."""
+    """Repeats all that it knows: what was said, what is known, what a tool returns."""
     known = await conversation.call("look", text=message.text, names=[conversation.slots])
     return [SlotSet("last", {"said": [message.text]}), f"{message.text} {known}{end}"]
 
@@ -55,7 +55,7 @@ RIGHT, WRONG = LoadedBot(right), LoadedBot(wrong)
 
 
 def record(log: turnlog.Turnlog, id: str, random: Random, words: list[str]) -> None:
-    """A conversation with planted words in everything that can hold one."""
+    """A conversation with planted words in every field that can contain one."""
 
     def word() -> str:
         words.append(planted(random))
@@ -97,7 +97,7 @@ def test_no_planted_word_is_in_a_bundle(log: turnlog.Turnlog, seed: int):
     assert len([event for event in made.events if isinstance(event, UserUttered)]) == 2
 
 
-def test_what_came_before_the_first_message_is_left_out_unless_it_is_needed(log: turnlog.Turnlog):
+def test_events_before_the_first_message_are_omitted_unless_needed(log: turnlog.Turnlog):
     def greets(conversation: Any, message: UserUttered) -> str:
         return f"hello {conversation.slots.get('title', 'you')}"
 

@@ -53,7 +53,7 @@ VALUES = (
 The last two are an empty map and an empty list.
 """
 ROWS = {"models": (0, 1, 4, 11, 19, 31)}
-"""Which rows of a table are changed: of models, one of each kind of entry; else ROWS_OF_OTHERS."""
+"""Which rows of a table are changed: for models, one of each kind of entry; else ROWS_OF_OTHERS."""
 ROWS_OF_OTHERS = (0, 2)
 
 
@@ -87,7 +87,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def with_cell(whole: bytes, path: Path, cell: tuple[str, str], value: str, row: int) -> bool:
-    """Whether SQLite takes the value in that row of the table."""
+    """False if SQLite does not take the value in that row of the table."""
     table, column = cell
     keys = {"rows_t1": "position", "heads": "conversation", "streams": "stream"}.get(table, "1")
     for left in path.parent.glob(f"{path.name}-*"):
@@ -112,7 +112,7 @@ def with_cell(whole: bytes, path: Path, cell: tuple[str, str], value: str, row: 
 def faults(path: Path) -> list[str]:
     try:
         recorder = SqliteRecorder(str(path), synchronous="OFF")
-    except Corrupt as error:  # what the log begins with was changed
+    except Corrupt as error:  # the beginning of the log was changed
         return [str(error)]
     try:
         return [fault.what for fault in verify(recorder).faults]
@@ -174,7 +174,7 @@ def test_no_value_of_a_cell_leaks_a_bare_error(whole: bytes, tmp_path: Path, cel
 
 
 def failures(log: turnlog.Turnlog) -> dict[str, Exception]:
-    """What each reading raises that is none of our own errors."""
+    """The exceptions of each reading that are not our own errors."""
     found: dict[str, Exception] = {}
     for name, reading in READINGS.items():
         try:

@@ -1,4 +1,4 @@
-"""What is asked of a conversation, what is recorded, and what state follows."""
+"""The events recorded for each event asked, and the state that follows."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_two_rewinds_go_back_two_messages():
     assert state.context.latest_message is None
 
 
-def test_a_rewind_without_any_action_takes_the_last_message_back_and_what_followed():
+def test_a_rewind_without_any_action_retracts_the_last_message_and_what_followed():
     talk = (U("to Rome"), S("city", "Rome"), B("When?"), U("oops"), S("city", None), B("Pardon?"))
     (event,), state = given(*talk).when(e.UserUtteranceReverted())
     assert isinstance(event, e.UserUtteranceReverted)
@@ -82,7 +82,7 @@ def test_a_rewind_without_any_action_takes_the_last_message_back_and_what_follow
 
 
 @pytest.mark.parametrize("between", [B("Done"), U("and"), e.AgentUttered("Anna here")])
-def test_an_action_goes_with_the_message_unless_a_message_lies_between(between):
+def test_an_action_is_rewound_with_the_message_unless_a_message_comes_between(between):
     act, said = A("search"), U("oops")
     (event,), _ = given(U("find"), act, between, S("a", 1), said).when(e.UserUtteranceReverted())
     assert isinstance(event, e.UserUtteranceReverted)
@@ -103,14 +103,14 @@ def test_an_action_goes_with_the_message_unless_a_message_lies_between(between):
         (S("a", 1), U("hi"), e.UserUtteranceReverted()),
     ],
 )
-def test_a_rewind_takes_nothing_back_where_no_message_is(before):
+def test_a_rewind_without_a_message_retracts_nothing(before):
     (event,), state = given(*before).when(e.UserUtteranceReverted())
     assert isinstance(event, e.UserUtteranceReverted)
     assert event.to == len(before)
     assert state.slots == ({"a": 1} if before else {})
 
 
-def test_a_rewind_takes_the_message_back_that_began_a_session_but_not_the_session():
+def test_a_rewind_retracts_the_message_that_began_a_session_but_not_the_session():
     before = given(e.SessionConfigured(expiry=60.0), U("hi"), S("a", 1), now=100.0)
     events, state = before.when(U("again"), S("a", 2), e.UserUtteranceReverted(), now=200.0)
     assert [type(event) for event in events[:3]] == [e.SessionExpired, e.SessionStarted, U]
@@ -141,7 +141,7 @@ def test_a_message_edited_or_redacted_before_a_rewind_stays_so():
     ],
 )
 @pytest.mark.parametrize("now", [None, 1.0])
-def test_an_undo_is_refused_by_name_where_no_action_is(before, now):
+def test_an_undo_without_an_action_is_refused_by_name(before, now):
     conversation = given(*before)
     with pytest.raises(InvalidEvent, match="'c': ActionReverted: no action") as refused:
         conversation.when(U("again"), e.ActionReverted(), now=now)
@@ -150,7 +150,7 @@ def test_an_undo_is_refused_by_name_where_no_action_is(before, now):
 
 
 @pytest.mark.parametrize("kind", ["undo", "rewind"])
-def test_what_rasa_takes_back_goes_back_as_far_as_in_rasa(kind):
+def test_rasas_rewinds_go_back_as_far_as_in_rasa(kind):
     (asked,) = from_rasa([{"event": kind, "timestamp": 5.0, "metadata": {"by": "rasa"}}])
     for before, to in (
         ((U("hi"), S("a", 1), U("oops")), 0),
@@ -164,7 +164,7 @@ def test_what_rasa_takes_back_goes_back_as_far_as_in_rasa(kind):
         assert (event.timestamp, event.extra) == (5.0, {"metadata": {"by": "rasa"}})
 
 
-def test_an_undo_takes_the_last_action_back_and_what_followed_it():
+def test_an_undo_retracts_the_last_action_and_what_followed_it():
     (event,), state = given(A("one"), S("a", 1), A("two"), S("a", 2)).when(e.ActionReverted())
     assert isinstance(event, e.ActionReverted)
     assert event.to == 2
@@ -173,7 +173,7 @@ def test_an_undo_takes_the_last_action_back_and_what_followed_it():
     assert state.context.latest_action.name == "one"
 
 
-def test_an_undo_after_a_rewind_sees_only_what_still_counts():
+def test_an_undo_after_a_rewind_sees_only_events_that_count():
     before = given(*booking())
     before.when(e.UserUtteranceReverted())
     (event,), _ = before.when(e.ActionReverted())
@@ -242,7 +242,7 @@ def test_replaced_history_starts_from_the_event_it_names():
 
 
 @pytest.mark.parametrize("number", [99, 12, -1])
-def test_going_back_to_an_event_that_is_not_there_is_refused(number):
+def test_going_back_to_an_unknown_event_is_refused(number):
     with pytest.raises(InvalidEvent, match=f"event {number} does not exist; the last is 11"):
         given(*booking()).when(e.HistoryReplaced(to=number))
 
@@ -260,7 +260,7 @@ def test_a_list_slot_wraps_a_scalar_while_the_event_stays_as_it_was_said():
     assert state.slots == {"tags": ["x"]}
 
 
-def test_setting_a_slot_to_none_takes_it_away():
+def test_setting_a_slot_to_none_removes_it():
     _, state = given(S("a", 1)).when(S("a", None))
     assert state.slots == {}
 
@@ -310,7 +310,7 @@ def test_an_import_invents_no_time_and_expires_no_session():
     assert [event.timestamp for event in events] == [None, None]
 
 
-def test_what_was_understood_names_its_message():
+def test_an_understanding_names_its_message():
     events, state = given(U("book a table")).when(
         e.MessageUnderstood(e.Intent("book"), (e.Entity("what", "table", 7, 12),))
     )
@@ -342,7 +342,7 @@ def test_understanding_an_older_message_leaves_the_latest_alone():
         lambda number: e.DeliveryFailed(number, "gone"),
     ],
 )
-def test_what_is_about_an_event_that_is_not_there_is_refused(about, number):
+def test_an_event_about_an_unknown_event_is_refused(about, number):
     with pytest.raises(InvalidEvent, match=f"event {number} does not exist; the last is 2"):
         given(U("one"), B("two")).when(about(number))
     given(U("one"), B("two")).when(about(1))
@@ -468,7 +468,7 @@ def test_tags_users_and_handover_move_forward_through_a_rewind():
     ],
     ids=lambda asked: type(asked).__name__,
 )
-def test_what_goes_back_is_recorded_without_a_copy_of_what_was_there(asked: e.Event):
+def test_a_rewind_is_recorded_without_a_copy_of_the_state(asked: e.Event):
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         log.record("c", e.SessionConfigured(None, carry_over=True), e.UserUttered("I am Xanthippe"))
         log.record("c", e.SlotSet("name", "Xanthippe"), e.ActionExecuted("act"), e.UserUttered("x"))
@@ -478,6 +478,6 @@ def test_what_goes_back_is_recorded_without_a_copy_of_what_was_there(asked: e.Ev
         assert len(binary.encode(event.events)) <= 24
 
 
-def test_of_a_slot_that_is_declared_twice_at_once_the_last_counts():
+def test_the_last_declaration_of_a_slot_in_one_event_counts():
     declared = e.SlotsDeclared((Slot("a", initial=1), Slot("a", initial=3)))
     assert replay([declared]).slots == replay([declared, e.SlotsReset()]).slots == {"a": 3}

@@ -1,4 +1,4 @@
-"""The page and the schema of events are what the event table says."""
+"""The page and the schema of events agree with the event table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VALIDATOR = jsonschema.Draft202012Validator(event_docs.line_schema())
     [(event_docs.PAGE, event_docs.page()), (event_docs.SCHEMA, event_docs.schema_text())],
     ids=[event_docs.PAGE, event_docs.SCHEMA],
 )
-def test_what_the_docs_hold_is_up_to_date(name: str, text: str) -> None:
+def test_the_generated_docs_are_up_to_date(name: str, text: str) -> None:
     held = (ROOT / "docs" / name).read_text(encoding="utf-8")
     assert held == text, "run: python docs/make.py"
 
@@ -40,12 +40,12 @@ def test_every_event_is_on_the_page_and_in_the_schema() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(strategies.scraps())
-def test_what_is_written_keeps_to_the_schema(dialogue: Dialogue) -> None:
+def test_exported_dialogues_conform_to_the_schema(dialogue: Dialogue) -> None:
     for example in codec("jsonl").examples(dialogue):
         VALIDATOR.validate(json.loads(dumps(example.content)))
 
 
-def test_the_schema_refuses_what_is_no_dialogue() -> None:
+def test_the_schema_refuses_what_is_not_a_dialogue() -> None:
     good = {"format": "turnlog/1", "conversation": "a", "events": [{"type": "UserUttered"}]}
     VALIDATOR.validate(good)
     for bad in (

@@ -1,4 +1,4 @@
-"""The event table is for ever: tags and the order of fields, as they were when first stored."""
+"""The event table is permanent: tags and the order of fields, as first stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turnlog.domain.events import EVENTS
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "event_fields.json"
 PINNED: dict[str, list[str]] = json.loads(GOLDEN.read_text())
-"""A stored tag: the name of its type, then its fields in the order they are stored in."""
+"""A stored tag: the name of its type, then its fields in the order in which they are stored."""
 
 NOW = {
     str(event.__struct_config__.tag): [event.__name__, *event.__struct_fields__] for event in EVENTS
@@ -24,7 +24,7 @@ def test_a_stored_tag_keeps_its_type_and_the_order_of_its_fields(tag: str) -> No
 
 
 def test_every_type_is_pinned_with_all_its_fields() -> None:
-    assert NOW == PINNED, "a new type or field: add it to the golden file, behind what is there"
+    assert NOW == PINNED, "a new type or field: add it to the golden file, after the others"
 
 
 def test_no_tag_is_given_out_twice() -> None:

@@ -1,4 +1,4 @@
-"""Heads while others write: never older than what was seen, for a tail of any life."""
+"""Heads while others write: never older than the rows seen, for a tail of any life."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_tail_of_a_life_before_that_of_the_table_is_seen(tmp_path: Path) -> No
         assert (head.life, head.version) == (2, 1)
 
 
-def test_a_key_that_is_read_right_after_catching_up_stays_known(
+def test_a_key_read_right_after_catching_up_stays_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another process writes between the commit of the tables and the clearing of the memory."""
@@ -77,7 +77,7 @@ def test_a_key_that_is_read_right_after_catching_up_stays_known(
         assert len([*ours.conversation("alice").events()]) == 2
 
 
-def test_a_head_that_was_read_before_the_memory_was_cleared_is_not_kept(
+def test_a_head_read_before_the_memory_was_cleared_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One thread reads the table of heads; others catch up, and another thread follows them."""

@@ -1,4 +1,4 @@
-"""What of the next turn's input a fork at a turn leaves out."""
+"""Which of the next turn's input a fork at a turn omits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keyed locks: one holder a key, whoever waits in the order asked, threads and coroutines alike."""
+"""Keyed locks: one holder a key, waiters in the order asked, threads and coroutines alike."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def until(holds: Callable[[], bool]) -> None:
     raise AssertionError("did not come about within 5 s")
 
 
-def test_keys_are_held_apart_and_nothing_is_kept(locks: KeyedLocks) -> None:
+def test_keys_do_not_block_each_other_and_nothing_is_kept(locks: KeyedLocks) -> None:
     with locks.of("a"), locks.of("b"):
         assert (locks.users("a"), locks.users("b"), locks.users("c")) == (1, 1, 0)
     assert locks._queues == {}
@@ -81,7 +81,7 @@ async def test_threads_and_coroutines_wait_in_one_queue(locks: KeyedLocks) -> No
     assert done == ["first", "thread", "last"]
 
 
-async def test_who_gives_up_while_waiting_is_passed_over(locks: KeyedLocks) -> None:
+async def test_a_waiter_that_gives_up_is_passed_over(locks: KeyedLocks) -> None:
     await locks.enter("a")
     leaving, staying = (asyncio.create_task(locks.enter("a")) for _ in range(2))
     await asyncio.sleep(0)
@@ -93,20 +93,20 @@ async def test_who_gives_up_while_waiting_is_passed_over(locks: KeyedLocks) -> N
     assert locks._queues == {}
 
 
-async def test_who_is_cancelled_just_after_the_lock_was_handed_over_hands_it_on(
+async def test_a_waiter_cancelled_just_after_it_got_the_lock_hands_it_on(
     locks: KeyedLocks,
 ) -> None:
     await locks.enter("a")
     leaving, staying = (asyncio.create_task(locks.enter("a")) for _ in range(2))
     await asyncio.sleep(0)
     locks.release("a")
-    leaving.cancel()  # before the loop could tell it that the lock is its own
+    leaving.cancel()  # before the loop could report that it has the lock
     await asyncio.gather(leaving, return_exceptions=True)
     assert leaving.cancelled()
     await asyncio.wait_for(staying, 5)
 
 
-def test_a_block_that_raises_lets_go(locks: KeyedLocks) -> None:
+def test_a_block_that_raises_releases_the_lock(locks: KeyedLocks) -> None:
     with pytest.raises(ZeroDivisionError), locks.of("a"):
         raise ZeroDivisionError
     assert locks.users("a") == 0

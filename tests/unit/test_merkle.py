@@ -44,7 +44,7 @@ def test_the_root_is_as_defined() -> None:
         assert merkle.root(node, size) == by_definition(leaves(size))
 
 
-def test_a_path_leads_from_each_leaf_to_the_root_and_from_no_other() -> None:
+def test_a_path_leads_from_its_leaf_to_the_root_and_from_no_other() -> None:
     node, hashes = tree(SIZE).node, leaves(SIZE)
     for size in range(1, SIZE + 1):
         root = by_definition(hashes[:size])

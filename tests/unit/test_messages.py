@@ -1,4 +1,4 @@
-"""Messages: which events make one up, what hides with it, and what a model reads."""
+"""Messages: which events make one up, what is hidden with it, and what a model reads."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_what_a_live_bot_thinks_says_and_shows_is_one_message(log: Turnlog) -> N
     ]
 
 
-def test_reasoning_before_a_call_belongs_to_it_and_begins_anew_after_the_result(
+def test_reasoning_before_a_call_belongs_to_it_and_begins_again_after_the_result(
     log: Turnlog,
 ) -> None:
     found = said(
@@ -100,14 +100,14 @@ def test_reasoning_before_a_call_belongs_to_it_and_begins_anew_after_the_result(
     assert found[3].parts == (Reasoning("so"), Text("1"))
 
 
-def test_text_before_a_call_of_a_live_bot_stays_a_message_of_its_own(log: Turnlog) -> None:
+def test_text_before_a_call_of_a_live_bot_stays_a_separate_message(log: Turnlog) -> None:
     found = said(
         log, UserUttered("hi"), BotUttered("a moment", cause=1), ToolCalled("f", {}, "c", cause=1)
     )
     assert [message.role for message in found] == ["user", "assistant", "assistant"]
 
 
-def test_a_text_beside_media_is_the_users_and_media_before_it_keep_their_place(
+def test_a_text_next_to_media_is_the_users_and_media_before_it_keep_their_place(
     log: Turnlog,
 ) -> None:
     message = Message("user", (PICTURE, Text("what is it?"), Text("quickly")))
@@ -144,7 +144,7 @@ def test_usage_model_finish_and_a_break_are_the_messages(log: Turnlog) -> None:
     ]  # fmt: skip
 
 
-def test_developer_is_a_role_beside_system(log: Turnlog) -> None:
+def test_developer_is_a_role_like_system(log: Turnlog) -> None:
     imported = SystemInstructed("c", extra={"role": "developer", "name": "ops"})
     found = said(log, SystemInstructed("a"), SystemInstructed("b", role="developer"), imported)
     assert [m.role for m in found] == ["system", "developer", "developer"]
@@ -154,7 +154,7 @@ def test_developer_is_a_role_beside_system(log: Turnlog) -> None:
 # --- as OpenAI has them -------------------------------------------------------------------------
 
 
-def test_a_content_of_parts_is_read_part_by_part_and_comes_out_as_it_came(log: Turnlog) -> None:
+def test_a_content_of_parts_round_trips_part_by_part(log: Turnlog) -> None:
     content = [
         {"type": "text", "text": "what"}, {"type": "image_url", "image_url": {"url": "http://x/y"}},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}},
@@ -175,7 +175,7 @@ def test_a_content_of_parts_is_read_part_by_part_and_comes_out_as_it_came(log: T
     assert list(recorded_as([found])) == [UserUttered("what", {"content": content})]
 
 
-def test_typed_parts_are_written_where_the_chat_api_has_a_place_for_them() -> None:
+def test_typed_parts_are_written_in_their_places_of_the_chat_api() -> None:
     media = (
         Media("image", "image/png", content=b"hi"), Media("audio", "audio/wav", content=b"hi"),
         Media("file", "a/b", name="a.pdf", content=b"hi"), Media("image", sha256="00"),
@@ -190,14 +190,14 @@ def test_typed_parts_are_written_where_the_chat_api_has_a_place_for_them() -> No
     assert refused.as_openai() == {"role": "assistant", "content": None, "refusal": "I won't"}
 
 
-def test_arguments_come_out_as_the_model_wrote_them(log: Turnlog) -> None:
+def test_arguments_are_exported_as_the_model_wrote_them(log: Turnlog) -> None:
     raw = '{"city":  "Rome"}'
     found = said(log, UserUttered("hi"), ToolCalled("f", {"city": "Rome"}, "c", raw=raw))
     assert found[1].parts == (ToolCall("c", "f", {"city": "Rome"}, raw),)
     assert found[1].as_openai()["tool_calls"][0]["function"]["arguments"] == raw
 
 
-# --- what hides and what is edited --------------------------------------------------------------
+# --- hidden and edited --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("redacted", [3, 4, 5])
@@ -215,14 +215,14 @@ def test_a_redaction_hides_the_whole_message_whichever_part_it_names(
     assert [m.text for m in log.conversation("a").messages()] == ["next"]
 
 
-def test_a_redacted_users_message_takes_its_further_texts_and_media_along(log: Turnlog) -> None:
+def test_redacting_a_users_message_hides_its_further_texts_and_media(log: Turnlog) -> None:
     message = Message("user", (Media("image", name="me.png"), Text("that"), Text("is me")))
     log.record("a", *recorded_as([message]), BotUttered("fine"), MessageRedacted(1))
     shown = list(log.conversation("a").events())
     assert "me" not in repr([vars_of(event) for event in shown[:3]])
 
 
-def test_a_redacted_message_before_the_first_turn_is_in_no_message_at_all(log: Turnlog) -> None:
+def test_a_redacted_message_before_the_first_turn_appears_in_no_message(log: Turnlog) -> None:
     greeting = Message("assistant", (Reasoning("zebra"), Text("zebra"), Media("image")))
     log.record("a", *recorded_as([greeting]), UserUttered("hi"), MessageRedacted(2))
     assert [m.text for m in log.conversation("a").messages()] == ["hi"]
@@ -232,7 +232,7 @@ def vars_of(event: Event) -> list[Any]:
     return [getattr(event, name, None) for name in ("text", "filename", "content", "data")]
 
 
-def test_an_edit_stands_for_all_texts_of_a_message(log: Turnlog) -> None:
+def test_an_edit_replaces_all_texts_of_a_message(log: Turnlog) -> None:
     message = Message("user", (Text("to Bonn"), PICTURE, Text("by train")))
     log.record("a", *recorded_as([message]), MessageEdited(1, "to Rome"))
     (found,) = log.conversation("a").messages()
@@ -261,7 +261,9 @@ def test_a_call_that_a_crash_left_open_is_closed_for_a_model_only(log: Turnlog) 
     assert len(list(log.conversation("a").events())) == 3
 
 
-def test_a_late_result_stands_with_its_call_and_one_of_no_call_is_left_out(log: Turnlog) -> None:
+def test_a_late_result_comes_with_its_call_and_a_result_without_a_call_is_omitted(
+    log: Turnlog,
+) -> None:
     found = said(
         log, ToolReturned("whose?", "x"), UserUttered("book"), ToolCalled("book", {}, "c"),
         ToolCalled("pay", {}, "d"), UserUttered("well?"), ToolReturned("done", "c", "book"),
@@ -272,7 +274,7 @@ def test_a_late_result_stands_with_its_call_and_one_of_no_call_is_left_out(log: 
     assert results == ["done", UNANSWERED]
 
 
-def test_a_compaction_stands_for_what_it_sums_up_and_what_was_taken_back_does_not_count(
+def test_a_compaction_replaces_the_events_it_sums_up_and_retracted_ones_do_not_count(
     log: Turnlog,
 ) -> None:
     found = said(
@@ -290,7 +292,7 @@ def test_a_compaction_stands_for_what_it_sums_up_and_what_was_taken_back_does_no
     assert kept == ["be brief", "a", "b", "c"]
 
 
-def test_a_compaction_stands_for_the_summary_of_one_before(log: Turnlog) -> None:
+def test_a_compaction_replaces_an_earlier_summary(log: Turnlog) -> None:
     found = said(
         log, UserUttered("a"), BotUttered("b"), UserUttered("c"), HistoryCompacted(1, 1, "a"),
         HistoryCompacted(1, 2, "a and b"), for_model=True,
@@ -301,7 +303,7 @@ def test_a_compaction_stands_for_the_summary_of_one_before(log: Turnlog) -> None
 # --- equal --------------------------------------------------------------------------------------
 
 
-def test_two_frameworks_say_alike_what_they_cut_and_name_differently() -> None:
+def test_messages_of_two_frameworks_are_equal_whatever_their_cuts_and_names() -> None:
     one = [
         Message("developer", (Text("be brief"),)), Message("user", (Text("a"), Text("b"))),
         Message("assistant", (Text(""), Text("see"), ToolCall("c", "f", {"x": 1, "y": 2})), id="7"),
@@ -319,7 +321,7 @@ def test_two_frameworks_say_alike_what_they_cut_and_name_differently() -> None:
     assert not alike(one[:3], [*other[:3], Message("assistant", (ToolCall("c", "f", {"x": 1.0}),))])
 
 
-# --- what no events can say ---------------------------------------------------------------------
+# --- what events cannot express -----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -337,14 +339,16 @@ def test_two_frameworks_say_alike_what_they_cut_and_name_differently() -> None:
     ],
     ids=str,
 )
-def test_a_message_that_no_events_can_say_is_refused_by_name(message: Message, field: str) -> None:
+def test_a_message_that_events_cannot_express_is_refused_by_name(
+    message: Message, field: str
+) -> None:
     with pytest.raises(InvalidMessage) as caught:
         list(recorded_as([message]))
     assert caught.value.field == field
     assert field in str(caught.value)
 
 
-def test_a_further_text_of_the_user_is_recorded_as_the_users(log: Turnlog) -> None:
+def test_a_further_text_of_the_user_is_recorded_as_the_users_text(log: Turnlog) -> None:
     found = said(log, UserUttered("a"), IMAGE, TextAdded("b", actor="user"), OpaqueAdded("x", "y"))
     assert roles_and_parts(found) == [
         ("user", (Text("a"), PICTURE, Text("b"))),
@@ -392,9 +396,7 @@ def test_the_inspector_counts_bytes_and_does_not_send_them(log: Turnlog) -> None
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 1), (1, 3), (2, 1)])
-def test_a_compaction_of_events_that_are_not_there_is_refused(
-    log: Turnlog, first: int, last: int
-) -> None:
+def test_a_compaction_of_unknown_events_is_refused(log: Turnlog, first: int, last: int) -> None:
     log.record("a", UserUttered("a"), BotUttered("b"))
     with pytest.raises(InvalidEvent, match=r"HistoryCompacted\.(first|last)"):
         log.record("a", HistoryCompacted(first, last, "c"))

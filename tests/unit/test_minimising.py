@@ -27,7 +27,7 @@ WORDS = ("tea", "cake", "bread", "milk", "salt")
 
 
 def counting(fault: Any = None) -> LoadedBot:
-    """Counts what was ordered. fault: from when on it forgets to say how much there is."""
+    """Counts what was ordered. fault: when it begins to omit how much there is."""
 
     async def bot(conversation: Any, message: UserUttered) -> list[Event | str]:
         item = (message.text or "").split()[-1]
@@ -60,7 +60,7 @@ RIGHT = counting()
 
 
 def fault_of(random: Random) -> tuple[Any, int]:
-    """A fault, and how many messages show it at least."""
+    """A fault, and the smallest number of messages that shows it."""
     kind = random.choice(["total", "item", "two"])
     if kind == "total":
         least = random.randint(1, 6)
@@ -92,7 +92,7 @@ def texts(found: Minimised) -> list[str | None]:
 
 
 def test_without_an_old_bot_the_record_counts_where_the_slots_are_the_same(log: turnlog.Turnlog):
-    """Nobody knows what is right on top of another basket."""
+    """The right answer on top of another basket is unknown."""
     faulty = counting(lambda item, basket: item == "cake")
     record(log, "anna", RIGHT, ["tea", "milk", "cake", "tea"])
     found = minimise(log, "anna-said", faulty)
@@ -100,7 +100,7 @@ def test_without_an_old_bot_the_record_counts_where_the_slots_are_the_same(log: 
     assert texts(minimise(log, "anna-said", faulty, old=RIGHT)) == ["one cake"]
 
 
-def test_without_an_old_bot_messages_that_set_nothing_are_left_out(log: turnlog.Turnlog):
+def test_without_an_old_bot_messages_that_set_nothing_are_omitted(log: turnlog.Turnlog):
     def shop(thanks: str) -> LoadedBot:
         def bot(conversation: Any, message: UserUttered) -> list[Event | str]:
             if message.text == "thanks":
@@ -120,7 +120,7 @@ def test_without_an_old_bot_messages_that_set_nothing_are_left_out(log: turnlog.
     assert found.divergence.turn == 2
 
 
-def test_redacted_messages_are_not_said(log: turnlog.Turnlog):
+def test_redacted_messages_are_not_sent(log: turnlog.Turnlog):
     heard: list[str | None] = []
 
     def bot(conversation: Any, message: UserUttered) -> str:
@@ -135,7 +135,7 @@ def test_redacted_messages_are_not_said(log: turnlog.Turnlog):
     assert "4111" not in repr(heard)
 
 
-def test_what_came_before_the_first_message_stays(log: turnlog.Turnlog):
+def test_events_before_the_first_message_stay(log: turnlog.Turnlog):
     def bot(conversation: Any, message: UserUttered) -> str:
         return f"hello {conversation.slots.get('name', 'you')}"
 
@@ -153,7 +153,7 @@ def test_a_conversation_that_shows_nothing_is_refused(log: turnlog.Turnlog):
         minimise(log, "anna-said", RIGHT)
 
 
-def test_a_record_that_is_wrong_itself_is_held_against_a_bot_that_is_mended(log: turnlog.Turnlog):
+def test_a_wrong_record_differs_from_a_repaired_bot(log: turnlog.Turnlog):
     wrong = counting(lambda item, basket: item == "tea" and basket["tea"] >= 2)
     record(log, "anna", wrong, ["tea", "cake", "tea", "milk"])
     with pytest.raises(ConversationError, match=r"if the record is wrong, name .* --old"):
@@ -164,14 +164,14 @@ def test_a_record_that_is_wrong_itself_is_held_against_a_bot_that_is_mended(log:
     assert (expected["text"], actual["text"]) == ("tea: 2 of 2", "tea: I lost count")
 
 
-def test_two_bots_that_are_alike_show_nothing_of_a_record_that_is_wrong(log: turnlog.Turnlog):
+def test_two_equal_bots_show_nothing_of_a_wrong_record(log: turnlog.Turnlog):
     wrong = counting(lambda item, basket: True)
     record(log, "anna", wrong, ["tea"])
     with pytest.raises(ConversationError, match=r"no turn shows a divergence$"):
         minimise(log, "anna-said", wrong, old=wrong)
 
 
-def test_a_group_is_named_by_how_it_begins(log: turnlog.Turnlog):
+def test_a_group_is_named_by_the_beginning_of_its_key(log: turnlog.Turnlog):
     record(log, "anna", RIGHT, ["tea", "cake"])
     faulty = counting(lambda item, basket: item == "cake")
     assert texts(minimise(log, "anna-said", faulty, old=RIGHT, group="text Bot")) == ["one cake"]

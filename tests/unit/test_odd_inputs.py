@@ -1,4 +1,4 @@
-"""Given a log, when what is asked makes no sense, then one of our errors names what is wrong."""
+"""Given a log, when a request makes no sense, then one of our errors names what is wrong."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MISSING = "does not exist"
 SURROGATE = "a\ud800b"
 HI = UserUttered("hi")
 ANY: Any = None
-"""What a type checker would refuse is given on purpose."""
+"""Passes on purpose what a type checker would refuse."""
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])
@@ -156,11 +156,11 @@ READ: dict[str, tuple[Callable[[Conversation, Any], Any], list[Any]]] = {
     "last": (lambda anna, number: anna.last(number), [HUGE, BIG]),
     "dialogue": (lambda anna, number: anna.dialogue(number), [HUGE, BIG, None]),
 }
-"""What is read with a number, and which of the odd ones have an answer."""
+"""Reads with a number; which of the odd numbers have an answer."""
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_number_that_makes_no_sense_is_named(log: Turnlog, name: str):
+def test_an_odd_number_is_named(log: Turnlog, name: str):
     read, answered = READ[name]
     anna = log.conversation("anna")
     for number in NUMBERS:
@@ -199,20 +199,20 @@ def test_an_error_shows_the_url_without_its_password(url: str, shown: str):
 
 
 @pytest.mark.parametrize("url", [5, None, b"memory:", "", "a\0b", SURROGATE, []])
-def test_what_is_no_url_is_named(url: Any):
+def test_an_invalid_url_is_named(url: Any):
     with pytest.raises(StorageError, match="is not a database URL"):
         turnlog.open(url)
 
 
 @pytest.mark.parametrize("name", ASKED)
-def test_what_makes_no_sense_is_named(log: Turnlog, name: str):
+def test_an_odd_value_is_named(log: Turnlog, name: str):
     ask, kind, says = ASKED[name]
     with pytest.raises(kind, match=says) as raised:
         ask(log)
     assert "\n" not in str(raised.value)
 
 
-def test_what_cannot_be_there_is_not_there(log: Turnlog):
+def test_impossible_ids_do_not_exist(log: Turnlog):
     for odd in (5, None, b"a", SURROGATE):
         assert odd not in log
     assert log.keyed("anna", SURROGATE) is None
@@ -221,7 +221,7 @@ def test_what_cannot_be_there_is_not_there(log: Turnlog):
     assert list(log.conversation("anna").recorded(HUGE)) == []
 
 
-def test_the_awaitable_face_says_the_same():
+def test_the_awaitable_face_raises_the_same_errors():
     async def ask() -> None:
         async with turnlog.aopen("memory:") as log:
             with pytest.raises(InvalidEvent, match="lone surrogate"):
@@ -234,7 +234,7 @@ def test_the_awaitable_face_says_the_same():
     asyncio.run(ask())
 
 
-def test_a_log_in_memory_takes_nothing_once_it_is_closed():
+def test_a_closed_log_in_memory_records_nothing():
     log = turnlog.open("memory:")
     log.record("anna", HI)
     log.close()
@@ -255,11 +255,11 @@ def test_a_log_in_memory_takes_nothing_once_it_is_closed():
         ("sqlite:///:memory:", "a log in memory is 'memory:'"),
         ("sqlite:///:memory:?synchronous=OFF", "a log in memory is 'memory:'"),
         ("memory:?timeout=1", "is not a database URL"),
-        ("postgresql://nobody@127.0.0.1:1/x?timeout=0.1&poled=1", "poled"),
+        ("postgresql://user@127.0.0.1:1/x?timeout=0.1&poled=1", "poled"),
     ],
 )
 @pytest.mark.parametrize("readonly", [False, True])
-def test_an_option_that_is_misspelt_is_refused(
+def test_a_misspelt_option_is_refused(
     tmp_path: Path, url: str, says: str, readonly: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -288,7 +288,7 @@ def test_the_commands_name_a_number_that_is_too_large(tmp_path: Path, option: st
         (b"%s", None),
     ],
 )
-def test_what_is_nested_too_deeply_is_named(source: bytes, field: str | None):
+def test_a_value_nested_too_deeply_is_named(source: bytes, field: str | None):
     for depth in (101, 5000):
         with pytest.raises(FormatError, match="nested deeper than 100") as raised:
             parse(source % (b"[" * depth + b"]" * depth))

@@ -1,4 +1,4 @@
-"""Which result answers which call, and that a model reads each call answered."""
+"""Which result answers which call, and that a model finds every call answered."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def said(log: Turnlog, *events: Event, **how: Any) -> list[Message]:
 
 
 def results(found: list[Message]) -> list[tuple[str, Any]]:
-    """What is answered to which call, and whether by a result that says there is none."""
+    """The result of each call, and whether it is the stand-in for a missing one."""
     parts = [part for message in found for part in message.parts]
     return [(part.call_id, part.content) for part in parts if isinstance(part, ToolResult)]
 
 
-def test_results_of_several_calls_in_one_message_each_stand_with_theirs() -> None:
+def test_each_result_of_several_calls_in_one_message_comes_with_its_call() -> None:
     one, two = (Message("assistant", (ToolCall(id, "f"),)) for id in ("1", "2"))
     both = Message("tool", (ToolResult("2", "f", "b"), ToolResult("9"), ToolResult("1", "f", "a")))
     fit = for_model([one, two, both])
@@ -55,7 +55,7 @@ def test_results_of_several_calls_in_one_message_each_stand_with_theirs() -> Non
     assert results(fit) == [("1", "a"), ("2", "b")]
 
 
-def test_a_result_of_the_providers_answers_no_call_of_ours(log: Turnlog) -> None:
+def test_a_result_of_a_provider_tool_answers_no_call_of_ours(log: Turnlog) -> None:
     found = said(
         log, UserUttered("go"), ToolCalled("f", {}, "1"),
         ToolCalled("search", {}, "1", server=True), ToolReturned("found", "1", server=True),
@@ -65,7 +65,7 @@ def test_a_result_of_the_providers_answers_no_call_of_ours(log: Turnlog) -> None
 
 
 def test_results_without_an_id_answer_the_nearest_calls_without_one(log: Turnlog) -> None:
-    """Whatever a crash left open before; of calls side by side in order."""
+    """Whatever a crash left open before; parallel calls in order."""
     found = said(
         log, UserUttered("go"), ToolCalled("crashed"), UserUttered("again"), ToolCalled("a"),
         ToolCalled("b"), ToolReturned("of a"), ToolReturned("of b"), for_model=True,
@@ -76,7 +76,7 @@ def test_results_without_an_id_answer_the_nearest_calls_without_one(log: Turnlog
     assert {call: result.result for call, result in by_call.items()} == {4: "of a", 5: "of b"}
 
 
-def test_an_empty_id_stays_and_pairs_as_none_does() -> None:
+def test_an_empty_id_stays_and_pairs_like_a_missing_one() -> None:
     """Some providers give each call the id ""."""
     pair = Message("assistant", (ToolCall("", "f"), ToolCall("", "g")))
     of_f, of_g = (Message("tool", (ToolResult("", None, of),)) for of in ("of f", "of g"))
@@ -100,7 +100,7 @@ def test_a_call_without_an_id_gets_one() -> None:
     assert message.parts == (ToolCall("call_1", "f"),)
 
 
-def test_the_last_for_a_model_begin_with_no_result(log: Turnlog) -> None:
+def test_the_last_messages_for_a_model_do_not_begin_with_a_result(log: Turnlog) -> None:
     said(
         log, UserUttered("go"), ToolCalled("f", {}, "1"), ToolReturned("done", "1"),
         BotUttered("done"), UserUttered("and?"), ToolCalled("g", {}, "1"),
@@ -129,7 +129,7 @@ def test_the_last_for_a_model_begin_with_no_result(log: Turnlog) -> None:
         ((ToolReturned("late", "1"),), [("1", "done")]),
     ],
 )  # fmt: skip
-def test_where_the_result_went_the_call_is_answered_all_the_same(
+def test_a_call_whose_result_was_removed_is_still_answered(
     log: Turnlog, later: tuple[Event, ...], calls: list[tuple[str, Any]]
 ) -> None:
     events = UserUttered("go"), ToolCalled("f", {}, "1"), ToolReturned("done", "1")

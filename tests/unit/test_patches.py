@@ -1,4 +1,4 @@
-"""JSON Patch as RFC 6902 has it, and the stack of flows that it changes."""
+"""JSON Patch as in RFC 6902, and the stack of flows that it changes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_patch_makes_a_new_document(document, operations, result):
 
 
 @pytest.mark.parametrize("patch", BAD)
-def test_a_patch_that_is_none_or_does_not_fit_is_refused(patch):
+def test_a_patch_that_is_malformed_or_does_not_fit_is_refused(patch):
     with pytest.raises(BadPatch):
         patched([1], patch)
 
@@ -89,11 +89,11 @@ def test_the_stack_is_folded():
         '[{"op": "add", "path": "/-", "value": NaN}]',
     ],
 )
-def test_what_does_not_fit_leaves_the_stack_as_it_was(update):
+def test_a_patch_that_does_not_fit_leaves_the_stack_unchanged(update):
     assert fold(State(), [PUSHED, e.StackUpdated(update)]).context.stack == [FRAME]
 
 
-def test_a_rewind_gives_the_stack_back_and_a_restart_empties_it():
+def test_a_rewind_restores_the_stack_and_a_restart_empties_it():
     said = e.UserUttered("no")
     popped = updated({"op": "remove", "path": "/0"})
     assert stack(PUSHED, said, popped, e.UserUtteranceReverted()) == [FRAME]

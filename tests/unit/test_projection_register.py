@@ -1,4 +1,4 @@
-"""Every projection there is is registered, and so verified, rebuilt and counted."""
+"""Every projection is registered, and so verified, rebuilt and counted."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from turnlog.projections.tree import TREE
 from turnlog.storage.recorder import Recorder
 
 BUILT_IN = [name for name in PROJECTIONS if not isinstance(PROJECTIONS[name], KeyedProjection)]
-"""Those of doors are there too once another test has opened one."""
+"""Those of doors are registered too once another test has opened one."""
 
 PACKAGE = Path(turnlog.__file__).parent
 
 
 def written_down() -> Iterator[str]:
-    """The classes of the package that fold commits into a view, whatever they are called."""
+    """The classes of the package that fold commits into a view, whatever their names."""
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef) and _folds(node):
@@ -74,7 +74,7 @@ def test_every_projection_is_registered() -> None:
     found = sorted(written_down())
     assert len(found) >= 4
     registered = [type(PROJECTIONS[name]).__name__ for name in BUILT_IN]
-    assert found == sorted([*registered, type(TREE).__name__])  # which is verified beside them
+    assert found == sorted([*registered, type(TREE).__name__])  # the tree is verified separately
 
 
 def test_a_model_is_registered_under_its_own_name() -> None:
@@ -95,7 +95,7 @@ def test_a_changed_a_removed_and_an_added_entry_are_found(log: Turnlog, model: s
 
 
 @pytest.mark.parametrize("model", BUILT_IN)
-def test_a_rebuild_heals_a_model(log: Turnlog, model: str) -> None:
+def test_a_rebuild_repairs_a_model(log: Turnlog, model: str) -> None:
     before = list(log.store.reader.entries(model))
     assert before
     with log.store.transaction() as transaction:
@@ -106,7 +106,7 @@ def test_a_rebuild_heals_a_model(log: Turnlog, model: str) -> None:
     assert verify(log.store).faults == []
 
 
-def test_stats_say_how_far_each_model_has_come(log: Turnlog) -> None:
+def test_stats_show_the_position_of_each_model(log: Turnlog) -> None:
     assert _counted(log)["read_models"] == dict.fromkeys(PROJECTIONS, 4)
 
 
@@ -119,7 +119,7 @@ async def test_a_log_whose_prompts_were_served_is_whole(tmp_path: Path) -> None:
         assert verify(log.sync.store).faults == []
 
 
-def test_streams_of_the_logs_own_are_verified_and_not_counted(log: Turnlog) -> None:
+def test_the_logs_own_streams_are_verified_and_not_counted(log: Turnlog) -> None:
     counted = verify(log.store)
     log.writer.perform(log.request("bob", [UserUttered("hi")]))
     log.writer.perform(

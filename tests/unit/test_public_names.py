@@ -26,17 +26,17 @@ OF_THE_WRITER = {
     "check_deletable", "checkout_request", "end", "fork_request", "history", "import_request",
     "keyed", "next_commits", "past", "request",
 }  # fmt: skip
-"""Of the synchronous face alone: what others in the package build on."""
+"""In the synchronous face only: what other modules of the package build on."""
 
 OF_THE_LOOP = {"read", "submit"}
-"""Of the awaitable face alone: its pool of readers and its queue."""
+"""In the awaitable face only: its pool of readers and its queue."""
 
 
 def test_the_public_names_are_these() -> None:
     assert sorted(turnlog.__all__) == sorted({*NAMES, *(event.__name__ for event in EVENTS)})
 
 
-def test_nothing_else_is_in_reach() -> None:
+def test_no_other_name_is_public() -> None:
     assert all(getattr(turnlog, name) is not None for name in turnlog.__all__)  # imports them
     modules = {name for name, value in vars(turnlog).items() if isinstance(value, ModuleType)}
     public = {name for name in dir(turnlog) if not name.startswith("_")}
@@ -51,7 +51,7 @@ def test_a_star_leaves_the_builtin_open() -> None:
 
 
 def methods(face: type[Any]) -> dict[str, inspect.Signature]:
-    """The public methods that a face declares, of those of eventsourcing's application none."""
+    """The public methods that a face declares, without those of eventsourcing's application."""
     ours = [k for k in face.__mro__ if k.__module__.startswith("turnlog.engine.")]
     kinds = [kind for kind in ours if kind not in ConversationApplication.__mro__]
     declared = {name: value for kind in kinds for name, value in vars(kind).items()}
@@ -71,7 +71,7 @@ def test_both_faces_have_the_same_methods_with_the_same_parameters() -> None:
 
 
 def answer(signature: inspect.Signature) -> str:
-    """What is given back, whichever way it is waited for."""
+    """The type of the result, awaited or not."""
     return str(signature.return_annotation).removeprefix("Async")
 
 

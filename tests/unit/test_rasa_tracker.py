@@ -29,12 +29,12 @@ def test_the_example_of_the_docs():
 def test_an_undeclared_slot_is_kept_without_effect_and_a_list_slot_wraps():
     tracker = DialogueStateTracker("default", slots=[ListSlot("tags"), TextSlot("other")])
     tracker.update(SlotSet("tags", "x"))
-    tracker.update(SlotSet("nobody", 1))
+    tracker.update(SlotSet("unknown", 1))
     assert tracker.slots == {"tags": ["x"], "other": None}
     assert len(tracker.events) == 2
 
 
-def test_a_rewind_gives_back_what_was_before():
+def test_a_rewind_restores_the_earlier_state():
     tracker = DialogueStateTracker("default")
     for event in (ActionExecuted("action_listen"), UserUttered("hi"), SlotSet("a", 1)):
         tracker.update(event)
@@ -83,7 +83,7 @@ def test_a_tracker_of_a_stored_conversation_stores_every_update(tmp_path):
         assert log.conversation("alice").slots == {"city": "Rome"}
 
 
-def test_the_state_of_a_running_rasa_comes_out_of_its_events(shared_data):
+def test_the_state_of_a_running_rasa_follows_from_its_events(shared_data):
     file = shared_data / "rasa" / "rasa_3.6.21" / "real_3.6.21_tracker_ALL.json"
     source = json.loads(file.read_text())
     slots = [TextSlot(name) for name in source["slots"]]

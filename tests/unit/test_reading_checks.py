@@ -145,7 +145,7 @@ def test_the_error_names_the_version(path: Path):
     assert "'anna', version 10 does not follow from the row before it" in str(raised.value)
 
 
-def test_what_was_read_before_is_checked_again(path: Path):
+def test_a_second_read_is_checked_again(path: Path):
     with turnlog.open(url(path)) as log:
         before = log.read_events("anna")
         assert log.read_events("anna") == before
@@ -165,7 +165,7 @@ def test_a_partial_read_is_checked_from_its_snapshot_on(path: Path):
 
 
 def test_a_partial_read_follows_from_its_snapshot(path: Path):
-    """Whoever exchanges the rows after it has to make another past for all that follow."""
+    """A forger who exchanges the rows after it has to change the past of all that follow."""
     edit(path, f"UPDATE snapshots SET digest = zeroblob(32) WHERE {OF_ANNA}")
     with (
         turnlog.open(url(path)) as log,
@@ -184,7 +184,7 @@ PLACES = {
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("open_already", [False, True])
-def test_a_forged_next_row_is_corrupt_and_bricks_no_other(
+def test_a_forged_next_row_is_corrupt_and_blocks_no_other_conversation(
     path: Path, place: str, open_already: bool
 ):
     forged = FORGED.format(place, 41) + f" FROM rows_t1 WHERE {OF_ANNA} AND version = 40"
@@ -208,7 +208,7 @@ def test_a_forged_next_row_does_not_hide_the_others(path: Path, place: str):
             log.read_events("anna")
 
 
-def test_a_changed_row_at_the_checkpoint_keeps_nobody_else_from_reading(path: Path):
+def test_a_changed_row_at_the_checkpoint_blocks_no_other_conversation(path: Path):
     edit(path, "UPDATE rows_t1 SET parts = changed(parts, 'noted', 'nited') WHERE position = 80")
     with turnlog.open(url(path)) as log:
         assert len(log.read_events("anna")) == 40

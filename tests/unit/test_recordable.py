@@ -1,4 +1,4 @@
-"""Given a conversation, events that say what cannot have happened there are refused by name."""
+"""Given a conversation, then events that cannot have happened there are refused by name."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def log() -> Iterator[Turnlog]:
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("event", OF_THE_LOG, ids=lambda event: type(event).__name__)
-def test_what_the_log_says_of_itself_is_said_by_nobody_else(log: Turnlog, event: Any, door: str):
+def test_only_the_log_records_events_about_itself(log: Turnlog, event: Any, door: str):
     name = "bob" if door == "import" else "alice"
     with pytest.raises((InvalidEvent, FormatError)) as raised:
         DOORS[door](log, name, [UserUttered("hi"), event])
@@ -56,7 +56,7 @@ def test_what_the_log_says_of_itself_is_said_by_nobody_else(log: Turnlog, event:
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_what_is_not_there_is_not_deleted(log: Turnlog, door: str):
+def test_an_unknown_conversation_is_not_deleted(log: Turnlog, door: str):
     with pytest.raises(InvalidEvent, match="'bob': ConversationDeleted: does not exist"):
         DOORS[door](log, "bob", [ConversationDeleted()])
     assert log.current.head(log.store.reader, "bob") is None
@@ -77,7 +77,7 @@ def test_a_conversation_is_deleted_once(log: Turnlog):
         log.record("alice", ConversationDeleted())
 
 
-def test_the_command_names_them(tmp_path: Path):
+def test_the_command_names_the_refused_event(tmp_path: Path):
     db = f"sqlite:///{tmp_path / 'log.db'}"
     asked = tmp_path / "asked.json"
     asked.write_text('{"type": "ConversationDeleted"}')

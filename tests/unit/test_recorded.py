@@ -1,4 +1,4 @@
-"""Events in their envelope: given a log, what its one reader says of each of them."""
+"""Events in their envelope: what a reader of a log learns about each."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_user_message_that_was_erased_opens_its_turn() -> None:
     assert [turn.number for turn in Dialogue("alice", events).turns()] == [1]
 
 
-def test_what_was_taken_back_says_by_which_event_in_both_directions(log: Turnlog) -> None:
+def test_a_retracted_event_and_its_rewind_name_each_other(log: Turnlog) -> None:
     alice = log.conversation("alice")
     taken = [(r.number, r.taken_back) for r in alice.recorded()]
     assert taken == [(1, None), (2, None), (3, None), (4, None), (5, 7), (6, 7), (7, None)]
@@ -83,7 +83,7 @@ def test_an_earlier_moment_ends_where_it_was(log: Turnlog) -> None:
     assert [r.event for r in earlier.recorded()] == list(earlier.events())
 
 
-def test_what_is_staged_is_recorded_without_a_position(log: Turnlog) -> None:
+def test_a_staged_event_is_recorded_without_a_position(log: Turnlog) -> None:
     alice = log.conversation("alice")
     alice.stage(UserUttered("and now?"), recorded=5.0, now=5.0)
     *_, last = alice.recorded()
@@ -100,13 +100,13 @@ def test_as_dict_is_the_line_of_the_command(log: Turnlog, url: str) -> None:
     assert lines[4]["taken_back"] == 7
 
 
-def test_an_event_says_its_documented_names() -> None:
+def test_an_event_has_its_documented_names() -> None:
     assert SlotSet("city", "Rome", cause=3).as_dict() == {
         "type": "SlotSet", "name": "city", "value": "Rome", "cause": 3,
     }  # fmt: skip
 
 
-def test_a_trace_tells_what_each_event_did_to_the_slots(log: Turnlog) -> None:
+def test_a_trace_shows_the_slots_that_each_event_changed(log: Turnlog) -> None:
     lines = traced(log.conversation("alice").recorded())
     changes = [(t.number, dict(t.slots)) for t in lines]
     assert [item for item in changes if item[1]] == [
@@ -115,7 +115,7 @@ def test_a_trace_tells_what_each_event_did_to_the_slots(log: Turnlog) -> None:
     ]  # fmt: skip
 
 
-def test_messages_are_what_counts_as_it_was_edited_last(log: Turnlog) -> None:
+def test_messages_are_those_that_count_with_their_last_edit(log: Turnlog) -> None:
     log.record("alice", UserUttered("to Bonn"), BotFailed("error", "boom"))
     log.record("alice", MessageEdited(4, "Rome it is"))
     said = [(m.role, m.text, m.event) for m in log.conversation("alice").messages()]
@@ -126,7 +126,7 @@ def test_messages_are_what_counts_as_it_was_edited_last(log: Turnlog) -> None:
     ]
 
 
-def test_messages_leave_out_the_turn_of_a_redacted_one(log: Turnlog) -> None:
+def test_messages_omit_the_turn_of_a_redacted_one(log: Turnlog) -> None:
     log.record("alice", MessageRedacted(2))
     assert [m.text for m in log.conversation("alice").messages()] == ["hello"]
 
@@ -159,7 +159,7 @@ def test_calls_belong_to_their_message_and_results_answer_them(log: Turnlog) -> 
     }  # fmt: skip
 
 
-def test_a_call_after_a_restart_is_a_message_of_its_own(log: Turnlog) -> None:
+def test_a_call_after_a_restart_is_a_separate_message(log: Turnlog) -> None:
     log.record("dora", UserUttered("a"), ToolCalled("t", call_id="1"), ConversationRestarted())
     log.record("dora", UserUttered("b"), ToolCalled("t", call_id="2"))
     assert [m.role for m in log.conversation("dora").messages()] == [
@@ -167,7 +167,7 @@ def test_a_call_after_a_restart_is_a_message_of_its_own(log: Turnlog) -> None:
     ]  # fmt: skip
 
 
-def test_a_log_and_a_conversation_say_what_they_are(log: Turnlog, url: str) -> None:
+def test_a_log_and_a_conversation_have_a_readable_repr(log: Turnlog, url: str) -> None:
     assert repr(log) == f"Turnlog('{url}')"
     assert repr(log.conversation("alice")) == "Conversation('alice', turn=2, event=7)"
 
@@ -184,18 +184,18 @@ def test_a_notebook_shows_a_dialogue_and_runs_none_of_its_words(log: Turnlog) ->
     "moment",
     [{"version": 0}, {"version": -1}, {"version": 9}, {"event": -1}, {"turn": 1, "event": 0}],
 )
-def test_a_moment_that_there_is_not_is_out_of_range(log: Turnlog, moment: dict[str, int]) -> None:
+def test_an_unknown_moment_is_out_of_range(log: Turnlog, moment: dict[str, int]) -> None:
     with pytest.raises(OutOfRange):
         log.conversation("alice", **moment)
 
 
-def test_there_is_no_event_before_the_first(log: Turnlog) -> None:
+def test_no_event_precedes_the_first(log: Turnlog) -> None:
     alice = log.conversation("alice")
     assert [alice.event(0), alice.event(-1), alice.event(8)] == [None, None, None]
     assert alice.event(1) == next(alice.events())
 
 
-def test_an_earlier_moment_decides_on_what_was_there_then_and_is_not_saved(log: Turnlog) -> None:
+def test_an_earlier_moment_decides_on_its_own_events_and_is_not_saved(log: Turnlog) -> None:
     earlier = log.conversation("alice", event=3)
     staged = earlier.stage(UserUtteranceReverted(), recorded=1.0)
     assert getattr(staged.events[0], "to", None) == 1

@@ -45,7 +45,7 @@ def left(log: Turnlog, *events: Event) -> tuple[dict[str, Any], list[str | None]
         [ToolReturned("1989-11-09", "c")],
     ],
 )
-def test_a_slot_of_the_turn_is_hidden_whatever_its_cause_is(
+def test_a_slot_of_the_turn_is_hidden_whatever_its_cause(
     log: Turnlog, between: list[Event]
 ) -> None:
     said = UserUttered("I was born the day the wall fell")
@@ -56,7 +56,7 @@ def test_a_slot_of_the_turn_is_hidden_whatever_its_cause_is(
     assert texts == [None, "██████████, right?"]
 
 
-def test_a_slot_that_another_message_led_to_stays(log: Turnlog) -> None:
+def test_a_slot_caused_by_another_message_stays(log: Turnlog) -> None:
     slots, _ = left(
         log, UserUttered("my pin is 471193"), SlotSet("pin", "471193"), UserUttered("to Rome"),
         ToolCalled("find", {}, "c", cause=3), ToolReturned("Roma", "c"), SlotSet("at", 1, cause=5),
@@ -73,7 +73,7 @@ def test_a_year_in_a_text_leaves_the_dates_of_slots_alone(log: Turnlog) -> None:
 
 
 @pytest.mark.parametrize(("first", "again"), [("471193", 471193), ("Rome", "ROME")])
-def test_a_value_that_is_said_and_set_again_stays_in_any_spelling(
+def test_a_value_said_and_set_again_stays_in_any_spelling(
     log: Turnlog, first: Any, again: Any
 ) -> None:
     slots, texts = left(
@@ -84,7 +84,7 @@ def test_a_value_that_is_said_and_set_again_stays_in_any_spelling(
     assert texts == [None, f"yes, {again}"]
 
 
-def test_a_word_that_anybody_may_use_is_masked_nowhere_else(log: Turnlog) -> None:
+def test_a_common_word_is_masked_nowhere_else(log: Turnlog) -> None:
     _, texts = left(log, UserUttered("what"), BotUttered("I don't know what you mean"))
     assert texts == [None, "I don't know what you mean"]
 

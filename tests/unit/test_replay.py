@@ -1,4 +1,4 @@
-"""Given a recorded conversation, when a bot is asked again, then what differs is named."""
+"""Given a recorded conversation, when a bot is asked again, then the differences are named."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def difference(expected: list[Event], actual: list[Event], rules: Rules) -> Diff
 
 
 def changed(*positions: int, **put: Event) -> list[Event]:
-    """The answer without the events at these positions, others put at `at_N`."""
+    """The answer without the events at these positions, with others inserted at `at_N`."""
     events = [put.get(f"at_{i}", event) for i, event in enumerate(ANSWER) if i not in positions]
     return [*events, *[event for name, event in put.items() if name == "more"]]
 
@@ -92,7 +92,7 @@ def changed(*positions: int, **put: Event) -> list[Event]:
         ([ToolCalled("find", {"a": 1, "b": 2}), BotFailed("error")], "error"),
     ],
 )
-def test_the_kind_of_a_difference(actual: list[Event], kind: str):
+def test_a_difference_has_its_kind(actual: list[Event], kind: str):
     found = difference(ANSWER, actual, Rules())
     assert found is not None
     assert found.kind == kind
@@ -109,7 +109,7 @@ def test_the_kind_of_a_difference(actual: list[Event], kind: str):
         changed(more=turnlog.ConversationTagged(("x",))),
     ],
 )
-def test_what_is_no_difference(actual: list[Event]):
+def test_equal_answers_have_no_difference(actual: list[Event]):
     assert difference(ANSWER, actual, Rules()) is None
 
 
@@ -199,7 +199,7 @@ def test_tools_answer_from_the_record_and_turns_build_on_it():
     assert run(follows) is None
 
 
-def test_the_clock_is_the_records():
+def test_the_clock_shows_the_time_of_the_record():
     times = []
 
     async def looks(conversation: Any, message: UserUttered) -> list[Event | str]:
@@ -210,8 +210,10 @@ def test_the_clock_is_the_records():
     assert times == [(100.0, 100.0), (200.0, 200.0), (300.0, 300.0)]
 
 
-def test_what_the_bot_said_wrongly_is_not_built_on():
-    """Each turn alone is compared: a wrong first turn leaves the second as it was recorded."""
+def test_a_wrong_answer_does_not_affect_later_turns():
+    """Each turn is compared separately: after a wrong first turn the second builds on the
+    record.
+    """
     seen = []
 
     async def wrong(conversation: Any, message: UserUttered) -> list[Event | str]:
@@ -257,7 +259,7 @@ def test_the_bot_sees_its_calls_among_the_events():
 
 
 def test_events_are_numbered_as_they_are_live():
-    """What the bot says about its own message names the message by its number."""
+    """The bot's events about its own message name the message by its number."""
 
     async def annotates(conversation: Any, message: UserUttered) -> list[Event | str]:
         time = await conversation.call("clock")
@@ -269,7 +271,7 @@ def test_events_are_numbered_as_they_are_live():
 
 @pytest.mark.parametrize("cause", [None, 1])
 def test_every_part_of_an_answer_is_compared(cause: int | None):
-    """A text after reasoning, and a call beside a text, name the message they are a part of."""
+    """A text after reasoning, and a call next to a text, name the message they are a part of."""
 
     async def silent(conversation: Any, message: UserUttered) -> list[Event | str]:
         return ["let me see"]
@@ -316,7 +318,7 @@ def test_a_bot_that_hangs_or_blocks_is_a_timeout():
         assert (found.turn, found.kind) == (1, "timeout")
 
 
-def test_somebody_elses_alarm_still_goes_off():
+def test_an_alarm_of_the_callers_still_goes_off():
     rung = []
     before = signal.signal(signal.SIGALRM, lambda *_: rung.append(1))
     mine = signal.setitimer(signal.ITIMER_REAL, 0.4)
@@ -329,7 +331,7 @@ def test_somebody_elses_alarm_still_goes_off():
     assert rung == [1]
 
 
-def test_what_a_bot_prints_does_not_go_to_stdout(capsys: pytest.CaptureFixture[str]):
+def test_the_prints_of_a_bot_do_not_go_to_stdout(capsys: pytest.CaptureFixture[str]):
     async def prints(conversation: Any, message: UserUttered) -> list[Event | str]:
         print("debug")
         return await follows(conversation, message)
@@ -347,7 +349,7 @@ def test_an_answer_that_cannot_be_recorded_is_an_error():
     assert found.kind == "error"
 
 
-def test_only_what_names_the_message_as_its_cause_is_the_bots():
+def test_only_events_that_name_the_message_as_their_cause_are_the_bots():
     recorded = [UserUttered("x"), SlotSet("by_the_shop", 1), BotUttered("y", cause=1)]
 
     async def bot(conversation: Any, message: UserUttered) -> list[str]:
@@ -384,7 +386,7 @@ def test_rules_come_from_a_toml_file(tmp_path: Path):
 
 
 @pytest.mark.parametrize("text", ["ignore = ['all']", "masks = ['(']", "other = 1", "ignore ="])
-def test_rules_that_say_nothing_are_refused_by_file(tmp_path: Path, text: str):
+def test_rules_without_meaning_are_refused_by_file(tmp_path: Path, text: str):
     path = tmp_path / "rules.toml"
     path.write_text(text)
     with pytest.raises(FormatError, match=r"rules\.toml"):
@@ -475,9 +477,7 @@ def test_a_bot_that_streams_in_replay_sees_what_it_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"), [("Let me look. It is free.", None), ("Let me see", "text"), ("Let", "text")]
 )
-def test_of_an_answer_that_was_stopped_what_was_said_is_compared(
-    text: str, kind: str | None
-) -> None:
+def test_a_stopped_answer_is_compared_up_to_the_stop(text: str, kind: str | None) -> None:
     with turnlog.open("memory:") as log:
         log.record("a", UserUttered("hi"))
         broken = AnswerBrokenOff(reason="stopped", cause=1)
@@ -534,7 +534,7 @@ def test_reports_show_the_traceback_of_a_bot_that_raises():
          MessageUnderstood(None, (Entity("b", 2), Entity("a", 2))), "entities"),
     ],
 )  # fmt: skip
-def test_the_path_says_where_in_the_event(recorded: Event, actual: Event, path: str):
+def test_the_path_names_the_place_in_the_event(recorded: Event, actual: Event, path: str):
     found = difference([recorded], [actual], Rules())
     assert found is not None
     assert (found.path, found.event) == (path, 2)
@@ -542,7 +542,7 @@ def test_the_path_says_where_in_the_event(recorded: Event, actual: Event, path: 
 
 @pytest.mark.parametrize("id", ["anna", "a b&c=d#e", "ü/?%2F+", "x" * 300, "'\"<>"])
 def test_a_link_leads_to_the_moment_in_the_inspector(id: str):
-    """The page reads it with URLSearchParams, as forms are read."""
+    """The page reads it with URLSearchParams, which decodes it as form data."""
     with turnlog.open("memory:") as log:
         log.record(id, UserUttered("hi"), ActionExecuted("greet"), BotUttered("hello"))
         [replayed] = replay(log, [id], LoadedBot(hello_8))

@@ -1,4 +1,4 @@
-"""Differences of one cause share a group, whatever numbers and names they are about."""
+"""Differences with one cause share a group, whatever numbers and names are in them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def groups(recorded: dict[str, list[Event]], bot: Any, **rules: Any) -> list[Div
 
 
 class Booking:
-    """A made-up restaurant, of which each guest has a name, a place, an order and a time."""
+    """A made-up restaurant, where each guest has a name, a place, an order and a time."""
 
     def __init__(self, number: int) -> None:
         chance = random.Random(number)
@@ -91,7 +91,7 @@ CAUSES = {"slot": 40, "wording": 35, "exception": 25, "argument": 20, "lost": 15
 
 
 def planted(causes: dict[str, int]) -> tuple[dict[str, Booking], dict[str, str]]:
-    """Bookings, and at which of them the bot is at fault."""
+    """Bookings, and in which of them the bot fails."""
     bookings = {f"c{number}": Booking(number) for number in range(300)}
     ids = random.Random(7).sample(sorted(bookings), sum(causes.values()))
     each = [cause for cause, count in causes.items() for _ in range(count)]
@@ -99,7 +99,7 @@ def planted(causes: dict[str, int]) -> tuple[dict[str, Booking], dict[str, str]]
 
 
 @pytest.mark.parametrize("causes", [dict([*CAUSES.items()][:3]), CAUSES], ids=["three", "five"])
-def test_failures_of_some_causes_are_as_many_groups(causes: dict[str, int]) -> None:
+def test_there_are_as_many_groups_as_causes(causes: dict[str, int]) -> None:
     bookings, faults = planted(causes)
 
     async def bot(conversation: Any, message: UserUttered) -> list[Event]:
@@ -121,7 +121,7 @@ def test_failures_of_some_causes_are_as_many_groups(causes: dict[str, int]) -> N
 
 
 def test_a_bug_behind_another_in_every_conversation_is_found_in_the_same_run() -> None:
-    """With the first difference alone the second shows once the first's wording is masked."""
+    """With the first difference only, the second would show once the first's wording is masked."""
     bookings, _ = planted({})
 
     async def bot(conversation: Any, message: UserUttered) -> list[Event]:
@@ -156,12 +156,12 @@ ONE_CAUSE = [
 
 
 @pytest.mark.parametrize("pairs", ONE_CAUSE)
-def test_texts_that_differ_for_one_cause_have_one_wording(pairs: list[tuple[str, str]]) -> None:
+def test_texts_with_the_same_difference_have_one_wording(pairs: list[tuple[str, str]]) -> None:
     wordings = {difference(one, other) for one, other in pairs}
     assert len(wordings) == 1, wordings
 
 
-def test_texts_that_differ_for_other_causes_have_other_wordings() -> None:
+def test_texts_with_other_differences_have_other_wordings() -> None:
     wordings = [difference(*pairs[0]) for pairs in ONE_CAUSE]
     wordings += [
         difference("You have 3 items", "You have 4 items"),
@@ -232,7 +232,7 @@ MANY = ["How many people are you?", "Sorry, for which day?", "See you.", "I have
         ([BotUttered(text) for text in MANY], BotUttered(""), "text BotUttered → “”"),
     ],
 )  # fmt: skip
-def test_a_bot_that_falls_back_on_one_thing_is_one_group(
+def test_a_bot_with_one_fallback_is_one_group(
     recorded: list[Event], wrong: Event, key: str
 ) -> None:
     async def bot(conversation: Any, message: UserUttered) -> list[Event]:
@@ -242,7 +242,7 @@ def test_a_bot_that_falls_back_on_one_thing_is_one_group(
     assert [group.group for group in groups(asked, bot)] == [key]
 
 
-def test_a_bot_that_says_all_things_twice_is_one_group() -> None:
+def test_a_bot_that_says_everything_twice_is_one_group() -> None:
     async def bot(conversation: Any, message: UserUttered) -> list[str]:
         return [conversation.id, conversation.id]
 
@@ -250,18 +250,18 @@ def test_a_bot_that_says_all_things_twice_is_one_group() -> None:
     assert [g.group for g in groups(recorded, bot)] == ["extra BotUttered again"]
 
 
-def test_a_change_that_a_text_has_several_times_is_shown_once() -> None:
+def test_a_repeated_change_in_a_text_is_shown_once() -> None:
     one = "It is 3 for a tea, it is 4 for a cake, it is 5 for both, it is 2 for none of them"
     assert difference(one, one.replace("it is", "that is")) == "“it” → “that”"
 
 
-def test_a_long_preamble_to_short_and_long_texts_is_one_wording() -> None:
+def test_a_long_preamble_before_texts_of_any_length_is_one_wording() -> None:
     notice = "Please note that calls may be recorded for training and quality by our team."
     texts = ["Bye.", "See you.", "What time?", "It's 5.", "Your table is booked for 4."]
     assert {difference(text, f"{notice} {text}") for text in texts} == {f"“” → “{notice}”"}
 
 
-def test_what_masks_hide_is_not_in_a_key() -> None:
+def test_masked_text_is_not_in_a_key() -> None:
     async def bot(conversation: Any, message: UserUttered) -> list[str]:
         return [f"Ref {message.text}zz: not found"]
 
@@ -290,7 +290,7 @@ def test_an_exception_is_grouped_by_the_line_of_the_bot() -> None:
     ]  # fmt: skip
 
 
-def test_what_the_turn_itself_sets_or_asks_a_tool_for_splits_no_group():
+def test_values_that_the_turn_sets_or_passes_to_a_tool_split_no_group():
     def recorded(pizza: str, cost: int) -> list[Event]:
         return [
             UserUttered(f"a {pizza}"), SlotSet("pizza", pizza), ToolCalled("price", {"of": pizza}),
@@ -306,7 +306,7 @@ def test_what_the_turn_itself_sets_or_asks_a_tool_for_splits_no_group():
     assert [(group.group, group.turns) for group in found] == [("text BotUttered “large is …”", 2)]
 
 
-def test_a_value_that_both_texts_say_counts_as_a_word_of_both():
+def test_a_value_in_both_texts_counts_as_a_word_of_both():
     assert difference("tea is 3; 1 so far", "tea is 3; 1 in your basket", {"tea"}) == (
         "“so far” → “in your basket”"
     )

@@ -1,4 +1,4 @@
-"""What was redacted or erased reaches no bot in a replay and no report; such turns are counted."""
+"""Redacted or erased content reaches no bot in a replay and no report; such turns are counted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from turnlog.reports.replay import html
 
 
 class Bot:
-    """Says the same as was redacted, and keeps what it hears."""
+    """Repeats what was redacted, and keeps what it hears."""
 
     def __init__(self, *answer: Any) -> None:
         self.heard: list[str] = []
@@ -59,7 +59,7 @@ CARD = [
 
 
 @pytest.mark.parametrize("redacted", [(1,), (1, 3), (3, 1)])
-def test_turns_on_top_of_a_hidden_value_are_not_put_to_the_bot(
+def test_turns_that_build_on_a_hidden_value_are_not_sent_to_the_bot(
     log: Turnlog, redacted: tuple[int, ...]
 ) -> None:
     log.record("c", *CARD)
@@ -71,7 +71,7 @@ def test_turns_on_top_of_a_hidden_value_are_not_put_to_the_bot(
     assert "4111" not in reports(found) + "".join(bot.heard)
 
 
-def test_a_value_that_is_set_anew_is_no_longer_missing(log: Turnlog) -> None:
+def test_a_value_that_is_set_again_is_no_longer_missing(log: Turnlog) -> None:
     log.record("c", *CARD[:3], e.MessageRedacted(1))
     log.record("c", e.UserUttered("it is 4222"), e.SlotSet("card", "4222"), e.BotUttered("4222"))
     log.record("c", e.UserUttered("thanks"), e.BotUttered("Bye"))
@@ -81,7 +81,7 @@ def test_a_value_that_is_set_anew_is_no_longer_missing(log: Turnlog) -> None:
     assert found.divergences == ()
 
 
-def test_a_result_that_came_a_turn_later_and_is_hidden_answers_no_call(log: Turnlog) -> None:
+def test_a_hidden_result_of_a_later_turn_answers_no_call(log: Turnlog) -> None:
     log.record("c", e.UserUttered("who am I?"), e.ToolCalled("look_up", {"of": "me"}, "c1"))
     log.record("c", e.BotUttered("One moment"), e.UserUttered("well?"))
     log.record("c", e.ToolReturned({"name": "Xanthippe"}, "c1", "look_up"))
@@ -98,7 +98,7 @@ def test_a_result_that_came_a_turn_later_and_is_hidden_answers_no_call(log: Turn
     assert found[0].redacted >= 2
 
 
-def test_a_bot_that_knows_a_hidden_word_from_elsewhere_puts_it_in_no_report(log: Turnlog) -> None:
+def test_no_report_shows_a_hidden_word_that_the_bot_knows_from_elsewhere(log: Turnlog) -> None:
     log.record("c", e.UserUttered(SAID), e.BotUttered("Hello"), e.MessageRedacted(1))
     log.record("c", e.UserUttered("bye"), e.BotUttered("Bye"))
     fails = Bot(e.BotFailed("error", f"ValueError: {PIN}", extra={"traceback": SAID}))
@@ -110,7 +110,7 @@ def test_a_bot_that_knows_a_hidden_word_from_elsewhere_puts_it_in_no_report(log:
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "naif", "rasa"])
-def test_no_redacted_word_of_any_kind_of_conversation_is_heard_or_reported(
+def test_no_redacted_word_reaches_the_bot_or_a_report(
     log: Turnlog, tmp_path: Path, kind: str
 ) -> None:
     record_all(log, tmp_path)
@@ -136,7 +136,7 @@ def test_forks_show_no_more_than_their_origin(log: Turnlog, kind: str) -> None:
     assert leaks("".join(bot.heard) + reports(found)) == []
 
 
-def test_a_fork_of_what_was_deleted_is_not_put_to_the_bot_where_its_past_is_hidden(
+def test_a_fork_of_a_deleted_conversation_is_not_sent_to_the_bot_where_its_past_is_hidden(
     log: Turnlog,
 ) -> None:
     log.record("c", *CARD)
@@ -153,7 +153,7 @@ def test_a_fork_of_what_was_deleted_is_not_put_to_the_bot_where_its_past_is_hidd
 
 
 @pytest.mark.parametrize("sealed", [False, True])
-def test_what_was_erased_is_counted_like_what_is_hidden(tmp_path: Path, sealed: bool) -> None:
+def test_erased_turns_are_counted_like_hidden_ones(tmp_path: Path, sealed: bool) -> None:
     keys = f"sqlite:///{tmp_path / 'keys.db'}" if sealed else None
     with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}", keys=keys) as log:
         log.record("c", e.UserUttered("hello"), e.BotUttered("Hello"))

@@ -1,4 +1,4 @@
-"""Given rules, then what they name may differ, and nothing else."""
+"""Given rules, then the differences that they name are allowed, and no others."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ SHORT = ["Hi!", "Hello."]
         ),
     ],
 )  # fmt: skip
-def test_what_is_allowed(rule: dict[str, Any], expected: dict[str, Any], actual: dict[str, Any]):
+def test_an_allowed_difference_is_not_reported(
+    rule: dict[str, Any], expected: dict[str, Any], actual: dict[str, Any]
+):
     assert allows(rule, expected, actual)
 
 
@@ -111,7 +113,9 @@ def test_what_is_allowed(rule: dict[str, Any], expected: dict[str, Any], actual:
         ({"tool": "find", "number": 5}, called("find", limit=1), called("find", limit=1, skip=2)),
     ],
 )  # fmt: skip
-def test_what_is_not(rule: dict[str, Any], expected: dict[str, Any], actual: dict[str, Any]):
+def test_a_difference_that_is_not_allowed_is_reported(
+    rule: dict[str, Any], expected: dict[str, Any], actual: dict[str, Any]
+):
     assert not allows(rule, expected, actual)
 
 
@@ -153,7 +157,7 @@ def test_no_rule_makes_two_names_equal(
     assert not allows(rule, expected, actual)
 
 
-def test_a_mask_touches_what_the_bot_says_and_nothing_else():
+def test_a_mask_changes_only_the_texts_of_the_bot():
     rules = Rules(masks=(r"\d+",))
     for event in (
         slot("day1", "day1"),
@@ -203,7 +207,7 @@ def test_numbers_in_texts(one: str, other: str, within: float | str, near: bool)
         ("buttons = 'titles'", "titles"),
     ],
 )
-def test_an_allow_that_says_nothing_clear_is_refused_by_file(tmp_path: Path, rule: str, says: str):
+def test_an_unclear_allow_is_refused_by_file(tmp_path: Path, rule: str, says: str):
     path = tmp_path / "rules.toml"
     path.write_text(f"[[allow]]\n{rule}\n")
     with pytest.raises(FormatError, match=r"rules\.toml") as refused:
@@ -258,12 +262,12 @@ def test_a_judge_at_fault_is_named(judges: str, name: str, says: str):
         allows({"judge": f"{judges}:{name}"}, said("a"), said("b"))
 
 
-def test_a_name_of_no_judge_is_refused():
+def test_an_unknown_judge_is_refused():
     with pytest.raises(JudgeError, match="module:function"):
         allows({"judge": "longer"}, said("a"), said("b"))
 
 
-def test_rules_that_are_about_nothing_are_not_covered():
+def test_rules_that_match_nothing_are_not_covered():
     allow = (
         Allowance(action="utter_old", text="fold"), Allowance(action="utter_new", text="fold"),
         Allowance(slot="total", number=1), Allowance(tool="find", number=1),
@@ -328,7 +332,7 @@ def test_names_differ_whatever_the_rules_say(recorded: e.Event, actual: e.Event)
     assert (same.turns, same.first) == (1, None)
 
 
-def test_an_allowance_holds_for_its_action_and_in_its_place():
+def test_an_allowance_applies_only_to_its_action_and_place():
     said: list[e.Event] = [
         e.ActionExecuted("utter_offer"), e.BotUttered("a table"), e.BotUttered("at 7"),
         e.ActionExecuted("utter_bye"), e.BotUttered("bye"),
@@ -353,7 +357,7 @@ def test_an_allowance_holds_for_its_action_and_in_its_place():
     assert lost is not None
 
 
-def test_a_replay_says_which_rules_were_about_something():
+def test_a_replay_reports_which_rules_matched():
     rules = Rules(slots=("a", "b"), allow=(Allowance(slot="c", number=1),))
     one = replayed([e.SlotSet("a", 1)], [e.SlotSet("c", 1)], rules)
     assert one.covered == {"slots 'a'", "[[allow]] slot = 'c', number = 1"}

@@ -1,4 +1,4 @@
-"""Which turns are put to the bot, what of them is its answer, and what changes nothing."""
+"""Which turns are sent to the bot, which events are its answer, and which change nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LISTEN = ActionExecuted("action_listen")
 
 
 def replayed(recorded: list[Event], *answer: Event | str) -> tuple[ReplayedConversation, list[Any]]:
-    """What the replay of an imported conversation gives, and what was put to the bot."""
+    """The result of replaying an imported conversation, and what was sent to the bot."""
     asked: list[Any] = []
 
     async def bot(conversation: Any, message: UserUttered) -> list[Event | str]:
@@ -74,7 +74,7 @@ HELLO = [UserUttered("hello"), BotUttered("Hello")]
           ToolReturned("sky", "1", actor="user"), *HELLO], (1, 1, 0, 0)),
     ],
 )  # fmt: skip
-def test_turns_that_the_bot_did_not_answer_are_counted_apart(
+def test_turns_without_an_answer_of_the_bot_are_counted_separately(
     recorded: list[Event], counts: tuple[int, ...]
 ) -> None:
     found, asked = replayed(recorded, "Hello")
@@ -95,7 +95,7 @@ def test_turns_that_the_bot_did_not_answer_are_counted_apart(
         [*HELLO, SessionStarted(), SlotSet("carried", 1)],
     ],
 )
-def test_what_others_did_in_a_turn_is_not_the_bots(recorded: list[Event]) -> None:
+def test_events_of_others_in_a_turn_are_not_the_bots(recorded: list[Event]) -> None:
     answer = ["Hello", LISTEN] if LISTEN in recorded else ["Hello"]
     found, _ = replayed(recorded, *answer)
     assert (found.turns, found.divergences) == (1, ())
@@ -123,7 +123,7 @@ def test_a_late_answer_belongs_to_the_message_that_it_names() -> None:
     assert (found.turns, found.divergences) == (2, ())
 
 
-def test_what_a_tools_result_led_to_is_the_bots() -> None:
+def test_events_caused_by_a_tools_result_are_the_bots() -> None:
     async def bot(conversation: Any, message: UserUttered) -> list[str]:
         await conversation.call("clock")
         return ["one"]
@@ -154,7 +154,7 @@ def test_what_a_tools_result_led_to_is_the_bots() -> None:
          [ReminderScheduled("ask", "2026-01-01T10:00:01", name=str(uuid4()))]),
     ],
 )  # fmt: skip
-def test_what_changes_nothing_is_no_difference(
+def test_an_event_that_changes_nothing_makes_no_difference(
     before: list[Event], recorded: list[Event], actual: list[Event]
 ) -> None:
     said = BotUttered("Hello")
@@ -175,7 +175,7 @@ def test_what_changes_nothing_is_no_difference(
          "action"),
     ],
 )  # fmt: skip
-def test_what_changes_something_is_a_difference(
+def test_an_event_that_changes_something_makes_a_difference(
     before: list[Event], recorded: list[Event], actual: list[Event], kind: str
 ) -> None:
     said = BotUttered("Hello")
@@ -201,7 +201,7 @@ def test_very_many_calls_are_answered_in_linear_time() -> None:
         return time.process_time() - began
 
     seconds(100)
-    assert seconds(4_000) < 20 * seconds(400) + 1  # 100 times where each looks at all
+    assert seconds(4_000) < 20 * seconds(400) + 1  # 100 times as much if each looks at all
 
 
 @pytest.mark.parametrize("actual", ["b", "a"], ids=["other names", "one name"])

@@ -1,4 +1,4 @@
-"""Given a long past, when a rewind is decided, then it reads what is taken back and no more."""
+"""Given a long past, when a rewind is decided, then it reads only the events it retracts."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ CASES: dict[str, tuple[list[Event], Event, int]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_rewind_reads_what_it_takes_back(name: str):
+def test_a_rewind_reads_only_the_events_it_retracts(name: str):
     events, asked, to = CASES[name]
     past = Past(events)
     (decided,), _ = decide("alice", replay(events), [asked], history=past)
@@ -87,21 +87,21 @@ def test_a_rewind_reads_what_it_takes_back(name: str):
     assert past.read <= 20
 
 
-def test_an_undo_of_no_action_reads_nothing():
+def test_an_undo_without_an_action_reads_nothing():
     past = Past([UserUttered("a"), *LONG])
     with pytest.raises(InvalidEvent, match="no action to undo"):
         decide("alice", replay([UserUttered("a"), *LONG]), [ACTION], history=past)
     assert past.read == 0
 
 
-def test_going_far_back_reads_the_state_there_alone():
+def test_going_far_back_reads_only_the_state_at_the_target():
     past = Past([UserUttered("a"), *LONG])
     (_,), state = decide("alice", replay(past._events), [HistoryReplaced(to=7)], history=past)
     assert state.slots == {"n": 5}
     assert (past.read, past.states) == (0, 1)
 
 
-def test_what_was_rewritten_since_is_read_back_to_where_it_goes():
+def test_events_rewritten_since_are_read_back_to_the_target():
     said = UserUttered("a"), BotUttered("b"), MessageEdited(1, "A")
     past = Past([*said, *LONG, UserUttered("x"), MessageRedacted(2)])
     last = len(past._events)
@@ -122,13 +122,13 @@ FORM_EVENTS = st.one_of(
 
 
 @given(st.lists(FORM_EVENTS, max_size=30))
-def test_what_counts_of_forms_is_the_same_read_from_either_end(events: list[Event]):
+def test_the_events_of_forms_that_count_are_the_same_from_either_end(events: list[Event]):
     numbered, loops = list(enumerate(events, 1)), ("form", "other")
     newest = newest_without_repeats(numbered[::-1], loops)
     assert list(newest)[::-1] == without_repeats(numbered, loops)
 
 
-def test_an_undo_after_a_checkout_passes_over_what_was_left() -> None:
+def test_an_undo_after_a_checkout_skips_the_branch_that_was_left() -> None:
     events = [UserUttered("a"), BotUttered("b"), *LONG, UserUttered("c"), HistoryContinued(2)]
     past = Past(events)
     [undone], _ = decide("alice", replay(events), [UTTERANCE], history=past)

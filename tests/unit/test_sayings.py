@@ -88,14 +88,14 @@ def test_these_say_something_else(kind: Kind, one: tuple[Any, Any], other: tuple
     assert not alike(first, second, Rules())
 
 
-def test_of_one_turn_every_number_counts():
+def test_within_one_turn_every_number_counts():
     one, other = (diverging("text", said("3 and 4"), said(text)) for text in ("4 or 3", "3 or 4"))
     assert saying(one, Rules()) == saying(other, Rules())
     assert not alike(one, other, Rules())
     assert alike(one, one, Rules())
 
 
-def test_what_masks_match_is_no_part_of_it():
+def test_masked_text_is_not_compared():
     rules = Rules(masks=(r"at \d+",))
     pairs = (("now at 1", "then at 2"), ("now at 3", "then at 4"))
     one, other = (diverging("text", said(was), said(now)) for was, now in pairs)

@@ -1,4 +1,4 @@
-"""The server's parts, each by itself."""
+"""The server's parts, each tested separately."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Clock:
         return self.now
 
 
-def test_an_id_with_a_tag_is_known_under_the_same_secret_alone() -> None:
+def test_an_id_with_a_tag_is_known_only_under_the_same_secret() -> None:
     clock = Clock()
     ours, theirs = (Tokens(secret, life=60, clock=clock) for secret in (b"a" * 32, b"b" * 32))
     id = ours.new_tagged_id()
@@ -54,7 +54,7 @@ def test_an_id_with_a_tag_is_known_under_the_same_secret_alone() -> None:
     assert not ours.is_ours(id[:-1] + ("0" if id[-1] != "0" else "1"))
 
 
-def test_a_token_opens_its_conversation_until_it_expires_and_for_its_kind_alone() -> None:
+def test_a_token_opens_only_its_conversation_and_kind_until_it_expires() -> None:
     clock = Clock()
     tokens = Tokens(b"a" * 32, life=60, clock=clock)
     token = tokens.token("alice")
@@ -74,11 +74,11 @@ async def test_every_server_on_a_log_has_the_same_secret(tmp_path: object) -> No
 
 
 @pytest.mark.parametrize("absent", [None, "", "null", "undefined", 5, ["a"]])
-def test_what_is_no_id_counts_as_none(absent: object) -> None:
+def test_an_invalid_id_counts_as_missing(absent: object) -> None:
     assert named(absent) is None
 
 
-async def test_one_conversation_waits_for_itself_alone_and_first_come_is_first_served() -> None:
+async def test_a_conversation_waits_only_for_itself_and_in_order() -> None:
     locks, done = ConversationLocks(), []
 
     async def work(conversation: str, name: str) -> None:
@@ -94,7 +94,7 @@ async def test_one_conversation_waits_for_itself_alone_and_first_come_is_first_s
     assert not locks.busy("a")
 
 
-async def test_too_many_that_wait_for_one_conversation_are_refused() -> None:
+async def test_too_many_waiters_for_one_conversation_are_refused() -> None:
     locks = ConversationLocks(waiting=2)
     await locks.enter("a")
     waiting = [asyncio.create_task(locks.enter("a")) for _ in range(2)]
@@ -109,7 +109,7 @@ async def test_too_many_that_wait_for_one_conversation_are_refused() -> None:
     assert not locks.busy("a")
 
 
-def test_a_bucket_empties_and_another_name_has_its_own() -> None:
+def test_a_bucket_empties_and_each_name_has_its_own() -> None:
     rate = MessageRate(rate=1, burst=3)
     for _ in range(3):
         rate.take("a")
@@ -118,7 +118,7 @@ def test_a_bucket_empties_and_another_name_has_its_own() -> None:
     rate.take("b")
 
 
-async def test_a_follower_gets_each_event_once_whatever_comes_while_the_past_is_read() -> None:
+async def test_a_follower_gets_each_event_once_while_the_past_is_read() -> None:
     sent: list[int] = []
 
     async def send(events: object) -> None:
@@ -136,7 +136,7 @@ async def test_a_follower_gets_each_event_once_whatever_comes_while_the_past_is_
     assert sent == [3, 4, 5, 6, 7]
 
 
-async def test_the_feed_goes_on_when_a_follower_fails() -> None:
+async def test_the_feed_continues_when_a_follower_fails() -> None:
     heard: list[RecordedEvent] = []
 
     async def fail(events: object) -> None:
@@ -157,7 +157,7 @@ async def test_the_feed_goes_on_when_a_follower_fails() -> None:
     assert [recorded.number for recorded in heard] == [1]
 
 
-def test_what_was_redacted_is_not_sent_and_whole_messages_keep_their_parts() -> None:
+def test_redacted_words_are_not_sent_and_whole_messages_keep_their_parts() -> None:
     image = {"type": "image", "payload": {"src": "https://example.com/a.png"}}
     events = (
         UserUttered("secret", message_id="m"),
@@ -177,7 +177,7 @@ def test_what_was_redacted_is_not_sent_and_whole_messages_keep_their_parts() -> 
     assert sent[2][1]["text"] is None
 
 
-async def test_the_timeline_tells_what_each_event_did_to_the_slots() -> None:
+async def test_the_timeline_shows_the_slots_that_each_event_changed() -> None:
     async with aopen("memory:") as log:
         await log.record("a", UserUttered("two"), SlotSet("people", 2), ActionExecuted("ask"))
         await log.record("a", UserUttered("three"), SlotSet("people", 3), SlotSet("day", "today"))
@@ -195,7 +195,7 @@ async def test_the_timeline_tells_what_each_event_did_to_the_slots() -> None:
     ("limits", "size"),
     [(ClientLimits(behind=10), 1), (ClientLimits(behind_bytes=1_000), 200)],
 )
-async def test_an_outbox_closes_where_too_much_waits_and_forgets_it(
+async def test_an_outbox_closes_when_too_much_waits_and_drops_it(
     limits: ClientLimits, size: int
 ) -> None:
     outbox = Outbox(limits)
@@ -209,14 +209,14 @@ async def test_an_outbox_closes_where_too_much_waits_and_forgets_it(
     assert await outbox.take() == ALIVE
 
 
-async def test_one_message_however_long_goes_out() -> None:
+async def test_one_message_of_any_length_is_sent() -> None:
     outbox = Outbox(ClientLimits(behind_bytes=1_000))
     outbox.put(b"x" * 5_000)
     assert not outbox.closed
     assert len(await outbox.take()) == 5_000
 
 
-async def test_a_large_medium_is_named_and_not_sent_to_everybody() -> None:
+async def test_a_large_medium_is_named_and_not_broadcast() -> None:
     async with aopen("memory:") as log:
         film = MediaAdded("video", content=bytes(1_000_001), filename="film.mp4")
         small = MediaAdded("image", "image/png", content=bytes(1_000_000))
@@ -234,10 +234,10 @@ def _said(event: Event, log: Turnlog) -> wire.Spoken:
 
 
 class Stop(BaseException):
-    """What nobody catches."""
+    """Not an Exception, so that bots' handlers miss it."""
 
 
-async def test_a_bot_that_raises_what_nobody_catches_has_failed() -> None:
+async def test_a_bot_that_raises_a_base_exception_has_failed() -> None:
     async def stops() -> Any:
         raise Stop
 

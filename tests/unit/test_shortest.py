@@ -1,4 +1,4 @@
-"""Given a choice that shows something, when it is shortened, then nothing more can be left out."""
+"""Given a choice that shows something, when it is shortened, then nothing more can be omitted."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def shortened(things: Sequence[int], shows: Callable[[Sequence[int]], bool]) -> 
 
 
 @given(st.sets(st.integers(0, 30), min_size=1))
-def test_what_is_needed_is_all_that_is_left(needed: set[int]):
+def test_only_what_is_needed_is_left(needed: set[int]):
     assert shortened(range(31), needed.issubset) == sorted(needed)
 
 
 @given(st.integers(1, 40), st.data())
-def test_of_things_that_count_there_are_as_many_as_are_needed(total: int, data: st.DataObject):
+def test_as_many_things_that_count_are_left_as_are_needed(total: int, data: st.DataObject):
     count = data.draw(st.integers(1, total))
     found = shortened(range(total), lambda chosen: len(chosen) >= count)
     assert found is not None
@@ -32,8 +32,8 @@ def test_of_things_that_count_there_are_as_many_as_are_needed(total: int, data: 
 
 
 @given(st.lists(st.frozensets(st.integers(0, 7)), max_size=40))
-def test_no_single_thing_can_be_left_out_whatever_shows_it(shown: list[frozenset[int]]):
-    """Not even where fewer things show it and more of them do not."""
+def test_no_single_thing_can_be_omitted(shown: list[frozenset[int]]):
+    """Even where fewer things show it and more of them do not."""
     showing = {*map(tuple, map(sorted, shown)), tuple(range(8))} - {()}
     found = shortened(range(8), lambda chosen: tuple(chosen) in showing)
     assert found is not None
@@ -42,7 +42,7 @@ def test_no_single_thing_can_be_left_out_whatever_shows_it(shown: list[frozenset
         assert tuple(found[:index] + found[index + 1 :]) not in showing
 
 
-def test_a_choice_is_tried_once_and_none_that_is_empty():
+def test_each_choice_is_tried_once_and_never_an_empty_one():
     tried: list[tuple[int, ...]] = []
 
     def shows(chosen: Sequence[int]) -> bool:
@@ -54,5 +54,5 @@ def test_a_choice_is_tried_once_and_none_that_is_empty():
     assert () not in tried
 
 
-def test_there_is_none_where_all_of_them_show_nothing():
+def test_nothing_is_found_when_the_whole_shows_nothing():
     assert shortened(range(5), lambda chosen: False) is None

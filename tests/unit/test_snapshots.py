@@ -1,4 +1,4 @@
-"""Snapshots stand everywhere in a long conversation, however it was written."""
+"""Snapshots are never far apart in a long conversation, however it was written."""
 
 from __future__ import annotations
 

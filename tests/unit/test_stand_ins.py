@@ -1,4 +1,6 @@
-"""Given words and numbers, when they are replaced, then consistently and with nothing of them."""
+"""Given words and numbers, when they are replaced, then consistently and without a trace of
+them.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ def test_each_word_has_one_stand_in_and_no_two_share_one(texts: list[str]):
 
 
 @given(TEXTS, st.data())
-def test_what_is_kept_stays_and_what_stands_between_words_too(texts: list[str], data: Any):
+def test_kept_words_and_the_characters_between_words_stay(texts: list[str], data: Any):
     every = known(*texts)
     kept = data.draw(st.sets(st.sampled_from(every))) if every else set()
     stand_ins = StandIns(every, kept)
@@ -76,7 +78,7 @@ def test_case_length_and_shape_stay():
     assert f"<{first.lower()}@{second.lower()}." in text
 
 
-def test_an_event_keeps_the_names_of_what_a_bot_is_built_of():
+def test_an_event_keeps_the_names_of_a_bots_parts():
     events = [
         UserUttered("I am Zoe", message_id="m1", extra={"from": "zoe"}, channel="sms", name="Zoe"),
         SlotSet("name", "Zoe"),
@@ -93,7 +95,7 @@ def test_an_event_keeps_the_names_of_what_a_bot_is_built_of():
     assert "zoe" not in repr([said, slot, call, asked]).casefold()
 
 
-def test_what_may_say_who_it_is_about():
+def test_fields_that_may_identify_a_person_are_replaced():
     events = [
         SlotSet("name", {"first": "Ann"}),
         MessageUnderstood(entities=(Entity("city", "Ulm"),)),

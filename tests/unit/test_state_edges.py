@@ -1,4 +1,4 @@
-"""Edges of the fold and of what is read off it: what stays as it is, what counts once."""
+"""Edges of the fold and of what is derived from it: what stays as it is, what counts once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_declaration_leaves_a_value_that_was_set_alone() -> None:
 
 
 @pytest.mark.parametrize("value", ["", 0, False, {}])
-def test_a_list_slot_wraps_nothing_that_is_empty(value: Any) -> None:
+def test_a_list_slot_does_not_wrap_an_empty_value(value: Any) -> None:
     state = replay([e.SlotsDeclared((Slot("tags", "list"),)), e.SlotSet("tags", value)])
     assert state.slots == {"tags": value}
 
@@ -38,7 +38,7 @@ def test_a_tag_is_kept_once_and_in_order() -> None:
     assert replay([*tagged, e.ConversationUntagged(("a", "x"))]).tags == ("b", "c")
 
 
-def test_a_handover_to_nobody_in_particular_is_one_to_a_human() -> None:
+def test_a_handover_without_a_name_goes_to_a_human() -> None:
     assert replay([e.HandoverStarted()]).handover == "human"
     assert replay([e.HandoverStarted("anna"), e.HandoverEnded()]).handover is None
 
@@ -49,7 +49,7 @@ def test_the_last_time_is_that_of_the_last_event_that_has_one() -> None:
     assert (state.started, state.last) == (5.0, 7.0)
 
 
-def test_a_thread_remembers_as_many_states_as_can_be_gone_back_to() -> None:
+def test_a_thread_remembers_the_states_it_can_go_back_to() -> None:
     entered = [e.StateEntered("unit", str(n), by="start") for n in range(PATH_KEPT + 5)]
     thread = replay(entered).thread
     assert thread is not None
@@ -71,7 +71,7 @@ def test_an_event_names_its_actor_itself_or_its_type_does() -> None:
 
 
 @pytest.mark.parametrize("clears", [e.ConversationRestarted(), e.SessionStarted()])
-def test_what_counts_begins_with_the_last_restart_or_session(clears: e.Event) -> None:
+def test_the_events_that_count_begin_with_the_last_restart_or_session(clears: e.Event) -> None:
     listed = [
         e.UserUttered("a"),
         e.SessionStarted(),

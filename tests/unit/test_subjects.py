@@ -19,13 +19,13 @@ from turnlog.domain.subjects import (
 ANN, BOB = (frozenset([Subject(PERSON, name)]) for name in ("ann", "bob"))
 
 
-def test_before_anybody_is_identified_it_is_whoever_talks() -> None:
+def test_before_an_identification_events_are_about_the_unidentified_user() -> None:
     said = about("a", None, [e.UserUttered("hi"), e.BotUttered("hello")])
     assert said.events == (OF_UNIDENTIFIED,) * 2
     assert said.key == OF_UNIDENTIFIED
 
 
-def test_an_identification_holds_from_its_own_event_on() -> None:
+def test_an_identification_applies_from_its_own_event_on() -> None:
     events = [e.UserUttered("hi"), e.UserIdentified("bob"), e.UserUttered("I am Bob")]
     assert about("a", "ann", events).events == [ANN, BOB, BOB]
 
@@ -55,10 +55,12 @@ def test_an_event_that_merges_two_names_is_about_both() -> None:
         (e.ToolCalled("find", {"name": "Ann"}), ANN),
     ],
 )
-def test_what_is_about_others_than_who_talks(event: e.Event, subjects: frozenset[Subject]) -> None:
+def test_an_event_can_be_about_another_subject_than_the_user(
+    event: e.Event, subjects: frozenset[Subject]
+) -> None:
     assert list(about("a", "ann", [event]).events) == [subjects]
 
 
-def test_the_key_is_about_the_first_that_is_about_anybody() -> None:
+def test_the_key_is_about_the_subject_of_the_first_event_with_one() -> None:
     assert about("a", "ann", [e.UserUtteranceReverted(3), e.UserUttered("hi")]).key == ANN
     assert about("a", "ann", [e.UserUtteranceReverted(3)]).key == ANN

@@ -42,7 +42,7 @@ def three_turns(log: Turnlog) -> None:
         log.record("alice", BotUttered(f"answer {number}"))
 
 
-def test_a_recorded_conversation_comes_back(log: Turnlog) -> None:
+def test_a_recorded_conversation_is_read_back(log: Turnlog) -> None:
     log.record("alice", UserUttered("a table for two"), SlotSet("people", 2))
     alice = log.conversation("alice")
     assert (alice.slots, alice.turn) == ({"people": 2}, 1)
@@ -52,7 +52,7 @@ def test_a_recorded_conversation_comes_back(log: Turnlog) -> None:
     ]
 
 
-def test_a_conversation_is_seen_as_it_was_after_a_turn_an_event_and_at_a_time(log: Turnlog) -> None:
+def test_a_conversation_is_read_as_of_a_turn_an_event_and_a_time(log: Turnlog) -> None:
     three_turns(log)
     assert log.conversation("alice", turn=2).slots == {"n": 2}
     assert log.conversation("alice", event=4).slots == {"n": 1}
@@ -61,7 +61,7 @@ def test_a_conversation_is_seen_as_it_was_after_a_turn_an_event_and_at_a_time(lo
     assert [e.timestamp for e in log.conversation("alice", event=3).events()] == [1000, 1000, 1001]
 
 
-def test_events_are_read_on_through_those_that_wait_to_be_saved(log: Turnlog) -> None:
+def test_reading_continues_into_staged_events(log: Turnlog) -> None:
     three_turns(log)
     alice = log.repository.get("alice")
     alice.stage(SlotSet("n", 4), SlotSet("n", 5), recorded=5.0)
@@ -70,7 +70,7 @@ def test_events_are_read_on_through_those_that_wait_to_be_saved(log: Turnlog) ->
         assert [*alice.events(after)] == every[after:]
 
 
-def test_a_conversation_knows_the_version_it_is_seen_at(log: Turnlog) -> None:
+def test_a_conversation_knows_its_version_at_each_moment(log: Turnlog) -> None:
     three_turns(log)
     for version, slots in ((2, {"n": 1}), (3, {"n": 2}), (6, {"n": 3})):
         alice = log.conversation("alice", version=version)
@@ -96,14 +96,14 @@ def test_an_id_and_a_key_may_have_a_thousand_bytes_and_no_more(log: Turnlog, nam
 
 
 @pytest.mark.parametrize("moment", [{"turn": 4}, {"turn": -1}, {"turn": 0}, {"event": 10}])
-def test_a_moment_that_never_was_is_refused(log: Turnlog, moment: dict[str, int]) -> None:
+def test_an_unknown_moment_is_refused(log: Turnlog, moment: dict[str, int]) -> None:
     three_turns(log)
     with pytest.raises(OutOfRange, match="'alice'"):
         log.conversation("alice", **moment)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("event", [-1, 10])
-def test_an_event_that_is_not_there_is_refused_with_the_last(log: Turnlog, event: int) -> None:
+def test_an_unknown_event_is_refused_and_the_last_is_named(log: Turnlog, event: int) -> None:
     three_turns(log)
     with pytest.raises(OutOfRange, match=f"event {event} does not exist; the last is 9"):
         log.history("alice").state(event)
@@ -171,7 +171,7 @@ def test_an_expected_version_that_has_passed_is_a_conflict_and_records_nothing(
         ("text", "'text' is not an event"),
     ],
 )
-def test_what_cannot_be_stored_is_refused_by_name(
+def test_a_value_that_cannot_be_stored_is_refused_by_name(
     log: Turnlog, event: turnlog.Event, named: str
 ) -> None:
     log.record("alice", UserUttered("before"))
@@ -198,7 +198,7 @@ def test_a_deleted_conversation_is_hidden_and_takes_no_late_answer(log: Turnlog)
         log.record("alice", BotUttered("late"))
 
 
-def test_a_log_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
+def test_a_log_keeps_its_conversations_when_reopened(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/chat.db"
     with turnlog.open(url) as log:
         three_turns(log)
@@ -230,6 +230,6 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
     assert (tmp_path / "x.db").read_bytes() == before
 
 
-def test_a_url_that_names_no_database_is_refused() -> None:
+def test_a_url_without_a_database_is_refused() -> None:
     with pytest.raises(StorageError, match="not a database URL"):
         turnlog.open("chat.db")

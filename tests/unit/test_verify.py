@@ -104,7 +104,7 @@ def test_every_change_of_one_row_is_found(whole: bytes, tmp_path: Path, seed: in
 
 
 def change(path: Path, chance: random.Random) -> str:
-    """Change one row at random; what was changed."""
+    """Change one row at random. Returns a description of the change."""
     with closing(sqlite3.connect(path)) as connection:
         while True:
             table = chance.choice(list(TABLES))
@@ -260,7 +260,7 @@ def test_columns_of_another_type_are_a_fault_and_not_an_error(path: Path):
     assert not verified(path).ok
 
 
-def test_a_table_or_trigger_that_is_not_ours_is_found(path: Path):
+def test_a_foreign_table_or_trigger_is_found(path: Path):
     run(path, "CREATE TRIGGER t AFTER INSERT ON rows_t1 BEGIN DELETE FROM heads; END")
     (fault,) = verified(path).faults
     assert "t in the database's schema is not as turnlog made it" in fault.what
@@ -318,7 +318,7 @@ def memory() -> Iterator[turnlog.Turnlog]:
         yield log
 
 
-def test_a_log_in_memory_is_checked_alike(memory: turnlog.Turnlog):
+def test_a_log_in_memory_is_checked_the_same_way(memory: turnlog.Turnlog):
     assert verify(memory.store).faults == []
     assert isinstance(memory.store, MemoryRecorder)
     with memory.store.transaction() as transaction:
@@ -326,7 +326,7 @@ def test_a_log_in_memory_is_checked_alike(memory: turnlog.Turnlog):
     assert not verify(memory.store).ok
 
 
-def test_a_log_on_postgres_is_checked_alike(postgres_url: str):
+def test_a_log_on_postgres_is_checked_the_same_way(postgres_url: str):
     with turnlog.open(postgres_url) as log:
         fill(log, 3)
         assert verify(log.store).faults == []

@@ -58,6 +58,6 @@ def test_a_text_that_became_a_blob_is_named(path: Path) -> None:
     assert "unexpected" not in ran.err
 
 
-def test_a_whole_log_has_no_such_cell(path: Path) -> None:
+def test_an_untouched_log_has_no_such_cell(path: Path) -> None:
     with turnlog.open(f"sqlite:///{path}", readonly=True) as log:
         assert verify(log.store).faults == []

@@ -1,4 +1,4 @@
-"""What is installed is what is in the tree, and does what the README says."""
+"""The installed package contains the files of the tree and does what the README says."""
 
 import email
 import os
@@ -23,7 +23,7 @@ FILES = (
 )  # fmt: skip
 
 
-def test_the_wheel_holds_exactly_the_files_of_the_tree(tmp_path: Path) -> None:
+def test_the_wheel_contains_exactly_the_files_of_the_tree(tmp_path: Path) -> None:
     with zipfile.ZipFile(built_wheel(tmp_path)) as wheel:
         packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
     files = (path for path in (ROOT / "turnlog").rglob("*") if path.is_file())
@@ -31,7 +31,7 @@ def test_the_wheel_holds_exactly_the_files_of_the_tree(tmp_path: Path) -> None:
     assert packed == {name for name in tree if "/__pycache__/" not in name}
 
 
-def test_the_readme_holds_where_only_the_wheel_is_installed(
+def test_the_readme_works_where_only_the_wheel_is_installed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = installed(built_wheel(tmp_path), tmp_path / "fresh")
@@ -49,14 +49,14 @@ def test_the_readme_holds_where_only_the_wheel_is_installed(
             type_in(block)
 
 
-def test_the_metadata_says_whose_it_is_and_its_links_lead_there_from_anywhere(
+def test_the_metadata_names_the_author_and_its_links_are_absolute(
     tmp_path: Path,
 ) -> None:
     with zipfile.ZipFile(built_wheel(tmp_path)) as wheel:
         [name] = [name for name in wheel.namelist() if name.endswith("/METADATA")]
-        told = email.message_from_bytes(wheel.read(name))
-    assert all(told[field] for field in ("Author", "Keywords", "Classifier", "Project-URL"))
-    text = str(told.get_payload())
+        metadata = email.message_from_bytes(wheel.read(name))
+    assert all(metadata[field] for field in ("Author", "Keywords", "Classifier", "Project-URL"))
+    text = str(metadata.get_payload())
     links = re.findall(r"\]\(([^)]+)\)|src(?:set)?=\"([^\"]+)", text)
     assert len(links) > 15
     assert [link for link in links if not "".join(link).startswith("https://")] == []

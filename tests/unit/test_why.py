@@ -115,7 +115,7 @@ def test_a_tool_is_in_the_chain_of_its_value(
     assert chain("x", SAID, FOUR, *events) == expected
 
 
-def test_an_action_a_message_and_a_result_have_chains_too() -> None:
+def test_an_action_a_message_and_a_result_have_chains() -> None:
     events = [
         SAID, FOUR, ToolCalled("find", {"people": 4}, "1"), ToolReturned("at 19:00", "1"),
         ActionExecuted("utter_time"), BotUttered("at 19:00"), BotUttered("until 21:00"),
@@ -145,7 +145,7 @@ def test_an_action_a_message_and_a_result_have_chains_too() -> None:
         (12345678901234567890, "No. 12345678901234567890"),
     ],
 )
-def test_a_text_that_says_a_result_names_its_tool(result: object, text: str) -> None:
+def test_a_text_that_quotes_a_result_names_its_tool(result: object, text: str) -> None:
     events = [SAID, ToolCalled("find", {}, "1"), ToolReturned(result, "1"), BotUttered(text)]
     assert chain(4, *events) == [("said", 1), ("called", 2), ("returned", 3), ("said", 4)]
 
@@ -165,7 +165,7 @@ def test_a_text_that_says_a_result_names_its_tool(result: object, text: str) -> 
         (12345678901234567890, "No. 12345678901234567891"),
     ],
 )
-def test_a_text_that_says_something_like_a_result_names_no_tool(result: object, text: str) -> None:
+def test_a_text_that_resembles_a_result_names_no_tool(result: object, text: str) -> None:
     events = [SAID, ToolCalled("find", {}, "1"), ToolReturned(result, "1"), BotUttered(text)]
     assert chain(4, *events) == [("said", 1), ("said", 4)]
 
@@ -177,7 +177,7 @@ def test_a_text_of_another_turn_names_no_tool() -> None:
 
 
 @pytest.mark.parametrize("number", [0, -1, 99])
-def test_a_missing_event_is_refused_with_the_last(number: int) -> None:
+def test_an_unknown_event_is_refused_and_the_last_is_named(number: int) -> None:
     with pytest.raises(OutOfRange, match=f"event {number} does not exist; the last is 1"):
         chain(number, SAID)
 
@@ -193,7 +193,7 @@ def test_a_redacted_event_is_named_and_not_shown() -> None:
         assert {link.event for link in links} == {1, 2, 3}
 
 
-def test_unknown_things_are_named() -> None:
+def test_an_unknown_thing_is_named() -> None:
     with turnlog.open("memory:") as log:
         log.record("c", SAID, SlotSet("people", 4), SlotsDeclared((Slot("day"),)))
         conversation = log.conversation("c")
