@@ -31,7 +31,7 @@ def chats(random: Random, count: int) -> Iterator[Chat]:
 
 
 class _Made:
-    """One chat, as chance wants it."""
+    """One chat, generated at random."""
 
     def __init__(self, random: Random) -> None:
         self._random = random
@@ -116,10 +116,10 @@ def _tool(name: str, random: Random) -> Chat:
 
 
 def as_templates_take_them(messages: list[Chat]) -> list[Chat]:
-    """The same messages as chat templates are written for, by another hand than the export's.
+    """The same messages as chat templates expect them, made independently of the export.
 
-    Arguments are objects, parts of text are a text, a refusal is what is said, and calls of the
-    API's first form are calls.
+    Arguments are objects, parts of text become a text, a refusal becomes what is said, and calls of
+    the API's first form become calls.
     """
     return [_for_templates(at, message, messages) for at, message in enumerate(messages)]
 

@@ -1,4 +1,4 @@
-"""Fixtures for the real parts. Each starts when first asked for; one not had skips its tests."""
+"""Fixtures for the real parts. Each starts on first use; a missing one skips its tests."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def postgres_url(postgres: Server) -> Iterator[str]:
 
 @pytest.fixture
 def valkey() -> Iterator[Server]:
-    """An empty Valkey server of the test's own, to be killed, paused and restarted at will."""
+    """An empty Valkey server for one test, to be killed, paused and restarted at will."""
     with needing("valkey"), valkey_part.running() as server:
         yield server
 
@@ -144,7 +144,7 @@ def _chromium_installed() -> None:
 
 @pytest.fixture
 def chromium(_chromium_installed: None) -> Iterator[Browser]:
-    """A browser of the test's own, for tests that are not coroutines: its interface blocks."""
+    """A browser for one test, for tests that are not coroutines: its interface blocks."""
     with needing("chromium"), chromium_part.browser() as browser:
         yield browser
 
@@ -153,13 +153,13 @@ def chromium(_chromium_installed: None) -> Iterator[Browser]:
 def chromium_profile(
     _chromium_installed: None, tmp_path: Path
 ) -> Callable[[], AbstractContextManager[BrowserContext]]:
-    """Opens a browser that keeps its profile: what one block stored, the next one finds."""
+    """Opens a browser that keeps its profile: the next block finds what one block stored."""
     return partial(chromium_part.profile, tmp_path / "profile")
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real conversations: beside the repository, or where TURNLOG_DATA says."""
+    """The folder of real conversations: next to the repository, or the value of TURNLOG_DATA."""
     beside = parts.ROOT.parent / "shared" / "data"
     folder = Path(os.environ.get("TURNLOG_DATA", beside))
     with needing("shared data"):

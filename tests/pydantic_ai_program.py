@@ -1,4 +1,4 @@
-"""Saves turns of a conversation until it is told to stop or is killed; prints what was saved.
+"""Saves turns of a conversation until all are saved or it is killed; prints each one saved.
 
 Run as `python -m tests.pydantic_ai_program URL WHO TURNS`.
 """

@@ -1,4 +1,4 @@
-"""Redacted conversations of each kind, and the bot that says everything it sees."""
+"""Redacted conversations of each kind, and the bot that repeats everything it sees."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _said(**more: Any) -> e.UserUttered:
 
 
 def _answer(message: int) -> list[e.Event]:
-    """What a bot does with the message of that number."""
+    """The bot's answer to the message of that number."""
     arguments = {"name": NAME, "pin": int(PIN)}
     return [
         UNDERSTOOD,
@@ -61,7 +61,7 @@ def _answer(message: int) -> list[e.Event]:
 
 
 def _later(log: Turnlog, id: str) -> None:
-    """Two more turns, in which the bot says it again and again."""
+    """Two more turns, in which the bot repeats it."""
     log.record(id, e.UserUttered("what do you know of me?"))
     log.record(
         id, e.MessageUnderstood(e.Intent("ask"), (e.Entity("who", "me"),)),
@@ -162,7 +162,7 @@ def edited(log: Turnlog, id: str) -> None:
 
 
 def preferred(log: Turnlog, id: str) -> None:
-    """An answer that says it, and a better one."""
+    """An answer that repeats it, and a better one."""
     log.record(id, _said(), UNDERSTOOD, REPEAT)
     log.record(id, e.UserUttered("what now?"), e.BotUttered(f"As {NAME} likes, with {PIN}."))
     log.record(id, e.MessageRegenerated(5, "As you like."), e.MessageRedacted(1))
@@ -195,7 +195,7 @@ def failed(log: Turnlog, id: str) -> None:
 
 
 def of_an_agent(log: Turnlog, id: str) -> None:
-    """An answer with every part that there is, and all that goes on beside it."""
+    """An answer with every kind of part and every optional event."""
     parts = (
         Reasoning(f"is it {NAME}?", opaque={"of": NAME}), Text(f"Thank you, {NAME}!"),
         ToolCall("c1", "check", {"pin": int(PIN)}, raw=f'{{"pin":  {PIN}}}'),

@@ -1,4 +1,4 @@
-"""What a log stores of a conversation (of its newest life), for tests that look beneath."""
+"""What a log stores of a conversation (of its newest life), for tests that look underneath."""
 
 from __future__ import annotations
 

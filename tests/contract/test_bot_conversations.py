@@ -1,4 +1,4 @@
-"""One view for bots: what it offers is the same while a bot runs live and when it is replayed."""
+"""One view for bots: its members are the same while a bot runs live and in a replay."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def value(name: str) -> Callable[[BotConversation], Any]:
 
 
 async def recorded(conversation: BotConversation) -> Any:
-    """But for what only the log knows of what it has stored: its clock and its positions."""
+    """Without what only the log knows of stored events: their times and positions."""
     envelopes = conversation.recorded()
     return [replace(each, version=0, position=None, recorded=0.0) for each in envelopes]
 
@@ -66,14 +66,14 @@ LOOKS: dict[str, list[Callable[[BotConversation], Any]]] = {
     "random": [drawn],
     "new_id": [ids],
 }
-"""How a bot uses each thing that the view offers."""
+"""How a bot uses each member of the view."""
 
 
 def public(view: type) -> set[str]:
     return {name for name in dir(view) if not name.startswith("_")}
 
 
-def test_each_thing_that_the_view_offers_is_looked_at_here():
+def test_each_member_of_the_view_is_covered():
     assert public(BotConversation) == set(LOOKS)
 
 
@@ -111,7 +111,7 @@ class Looking:
 
 
 def live(log: turnlog.Turnlog, id: str, bot: Looking, *texts: str) -> list[Any]:
-    """What a bot sees as it answers, and is recorded."""
+    """What a bot sees as it answers and is recorded."""
 
     async def run() -> None:
         here = turnlog.AsyncTurnlog(log)
@@ -129,7 +129,7 @@ def live(log: turnlog.Turnlog, id: str, bot: Looking, *texts: str) -> list[Any]:
 
 
 def again(log: turnlog.Turnlog, id: str, bot: Looking) -> list[Any]:
-    """What it sees as it is replayed."""
+    """What the bot sees in a replay."""
     list(replay(log, [id], LoadedBot(bot, bot.tools)))
     seen, bot.seen = bot.seen, []
     return seen
@@ -137,7 +137,7 @@ def again(log: turnlog.Turnlog, id: str, bot: Looking) -> list[Any]:
 
 @pytest.mark.parametrize("streams", [False, True])
 @pytest.mark.parametrize("look", [look for looks in LOOKS.values() for look in looks])
-def test_it_is_the_same_live_and_in_replay(look: Callable[..., Any], streams: bool):
+def test_the_view_is_the_same_live_and_in_replay(look: Callable[..., Any], streams: bool):
     with turnlog.open("memory:", clock=lambda: NOW) as log:
         bot = Looking(look, streams)
         seen = live(log, "anna", bot, "tea", "and cake", "thanks")
@@ -145,14 +145,14 @@ def test_it_is_the_same_live_and_in_replay(look: Callable[..., Any], streams: bo
         assert again(log, "anna", bot) == seen
 
 
-# --- chance -------------------------------------------------------------------------------------
+# --- random numbers -----------------------------------------------------------------------------
 
 
 Draw = Callable[[BotConversation], Any]
 
 
 def draws(log: turnlog.Turnlog, id: str, draw: Draw) -> list[Any]:
-    """What a replayed bot draws at each message."""
+    """The random numbers that a replayed bot draws at each message."""
     drawn: list[Any] = []
 
     async def bot(conversation: BotConversation, message: UserUttered) -> str:
@@ -177,13 +177,15 @@ def said(log: turnlog.Turnlog, id: str, *texts: str) -> None:
     log.record(id, *[event for text in texts for event in (UserUttered(text), BotUttered("?"))])
 
 
-def test_chance_falls_alike_in_every_process_and_version(log: turnlog.Turnlog):
+def test_random_numbers_are_the_same_in_every_process_and_version(log: turnlog.Turnlog):
     said(log, "anna", "tea")
     assert first_ids(log, "anna") == ["0f78ee5e-9043-408d-8fb3-92f034b56402"]
     assert draws(log, "anna", lambda conversation: conversation.random.randrange(1_000)) == [525]
 
 
-def test_chance_differs_by_conversation_message_and_life_and_not_by_text(log: turnlog.Turnlog):
+def test_random_numbers_differ_by_conversation_message_and_life_and_not_by_text(
+    log: turnlog.Turnlog,
+):
     said(log, "anna", "tea", "tea")
     said(log, "bert", "tea")
     before = [*first_ids(log, "anna"), *first_ids(log, "bert")]
@@ -196,7 +198,7 @@ def test_chance_differs_by_conversation_message_and_life_and_not_by_text(log: tu
     assert first_ids(log, "other") != first_ids(log, "anna")
 
 
-def test_a_fork_shares_the_chance_of_its_past_and_then_has_its_own(log: turnlog.Turnlog):
+def test_a_fork_shares_the_random_numbers_of_its_past_and_then_has_its_own(log: turnlog.Turnlog):
     said(log, "anna", "tea", "cake", "thanks")
     log.fork("anna", as_="other", turn=2)
     log.fork("other", as_="third", turn=1)
@@ -208,7 +210,7 @@ def test_a_fork_shares_the_chance_of_its_past_and_then_has_its_own(log: turnlog.
     assert len({anna[2], other[2], third[1]}) == 3
 
 
-def test_ids_do_not_move_with_how_often_chance_is_asked(log: turnlog.Turnlog):
+def test_ids_do_not_depend_on_how_many_random_numbers_are_drawn(log: turnlog.Turnlog):
     def both(conversation: BotConversation) -> Any:
         conversation.random.random()
         return conversation.new_id()

@@ -1,4 +1,4 @@
-"""The formats that ship keep the contract of codecs."""
+"""The built-in formats keep the contract of codecs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def kept(value: Any) -> Any:
 
 
 def objects(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects with some of these members, and now and then one that the format does not know."""
+    """Objects with some of these members, and now and then one unknown to the format."""
     return st.fixed_dictionaries({}, optional={**members, "stray": values})
 
 
@@ -145,7 +145,7 @@ def trajectory(chance: Random) -> dict[str, Any]:
 
 
 def some(chance: Random, **members: Any) -> dict[str, Any]:
-    """Some of the members, and now and then one that the format does not have."""
+    """Some of the members, and now and then one unknown to the format."""
     members["stray"] = chance.choice(VALUES[1:])
     return {name: held for name, held in members.items() if chance.random() < 0.4}
 

@@ -1,4 +1,4 @@
-"""A user's message is recorded once by its id; what comes with it is not lost (ADR 17)."""
+"""A user's message is recorded once by its id; the events with it are not lost (ADR 17)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAID = UserUttered("a table for two", message_id="m1")
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Of a log that several can open at once."""
+    """A log that several processes can open concurrently."""
     if request.param == "postgres":
         found: str = request.getfixturevalue("postgres_url")
         return found
@@ -57,7 +57,7 @@ def test_the_same_commit_again_is_known(log: Turnlog) -> None:
     assert said(log) == ["a table for two", 2, "when?"]
 
 
-def test_what_comes_with_a_known_message_is_recorded_and_opens_no_turn(log: Turnlog) -> None:
+def test_events_with_a_known_message_are_recorded_and_open_no_turn(log: Turnlog) -> None:
     log.record("alice", SAID)
     mixed = log.record("alice", SAID, SlotSet("people", 2), BotUttered("when?"))
     assert answer(mixed) == (True, [2], ["m1"])
@@ -65,7 +65,7 @@ def test_what_comes_with_a_known_message_is_recorded_and_opens_no_turn(log: Turn
     assert log.conversation("alice").turn == 1
 
 
-def test_what_came_with_a_known_message_is_recorded_once_too(log: Turnlog) -> None:
+def test_events_with_a_known_message_are_recorded_once(log: Turnlog) -> None:
     log.record("alice", SAID)
     log.record("alice", SAID, SlotSet("people", 2))
     log.record("alice", SlotSet("people", 3))
@@ -77,13 +77,13 @@ def test_what_came_with_a_known_message_is_recorded_once_too(log: Turnlog) -> No
 
 
 @pytest.mark.parametrize("value", [3, True, 2.0, None])
-def test_a_value_that_differs_is_another_one(log: Turnlog, value: Any) -> None:
+def test_a_value_that_differs_is_recorded(log: Turnlog, value: Any) -> None:
     log.record("alice", SAID, SlotSet("people", 2))
     assert log.record("alice", SAID, SlotSet("people", value)).new
     assert log.conversation("alice").slots.get("people") is value or value == 2.0
 
 
-def test_whoever_sends_again_may_note_another_time(log: Turnlog) -> None:
+def test_a_repeated_message_may_have_another_time(log: Turnlog) -> None:
     first = UserUttered("hi", message_id="m1", timestamp=5.0)
     again = UserUttered("hi", message_id="m1", timestamp=9.0)
     log.record("alice", first, SlotSet("n", 1, timestamp=5.0))
@@ -141,7 +141,7 @@ def test_a_redacted_message_is_known_and_stays_hidden(log: Turnlog) -> None:
     assert "table" not in str(said(log))
 
 
-def test_a_key_is_no_message_id(log: Turnlog) -> None:
+def test_a_key_is_not_a_message_id(log: Turnlog) -> None:
     assert log.record("alice", SlotSet("n", 1), key="m1").new
     assert log.record("alice", SAID).new
     assert not log.record("alice", SlotSet("n", 2), key="m1").new
@@ -159,7 +159,7 @@ def test_a_key_alone_decides_where_there_is_one(log: Turnlog) -> None:
     assert answer(log.record("alice", other)) == (True, [3], [])
 
 
-def test_the_expected_version_holds_for_what_is_left(log: Turnlog) -> None:
+def test_the_expected_version_applies_to_the_remaining_events(log: Turnlog) -> None:
     log.record("alice", SAID)
     assert not log.record("alice", SAID, expected_version=0).new
     with pytest.raises(VersionConflict):
@@ -167,7 +167,7 @@ def test_the_expected_version_holds_for_what_is_left(log: Turnlog) -> None:
     assert log.record("alice", SAID, SlotSet("n", 1), expected_version=1).new
 
 
-def test_what_is_left_is_checked(log: Turnlog) -> None:
+def test_the_remaining_events_are_checked(log: Turnlog) -> None:
     log.record("alice", SAID)
     with pytest.raises(InvalidEvent, match=r"SlotSet\.value"):
         log.record("alice", SAID, SlotSet("n", float("nan")))
@@ -177,8 +177,8 @@ def test_what_is_left_is_checked(log: Turnlog) -> None:
     assert said(log) == ["a table for two"]
 
 
-def test_what_was_decided_with_the_message_is_no_difference(log: Turnlog) -> None:
-    """Events that say where they go back to, and those that a message brings with it."""
+def test_fields_decided_with_the_message_are_not_compared(log: Turnlog) -> None:
+    """Rewinds with their targets, and events that a message brings with it."""
     log.record("alice", UserUttered("first"), turnlog.SessionEnded())
     first = log.record("alice", SAID, UserUtteranceReverted())
     again = log.record("alice", SAID, UserUtteranceReverted())
@@ -188,14 +188,14 @@ def test_what_was_decided_with_the_message_is_no_difference(log: Turnlog) -> Non
     assert not again.new
 
 
-def test_a_message_that_was_taken_back_is_known(log: Turnlog) -> None:
+def test_a_rewound_message_is_known(log: Turnlog) -> None:
     log.record("alice", SAID)
     log.record("alice", HistoryReplaced(0))
     assert not log.record("alice", SAID).new
 
 
-def test_what_a_command_asks_for_is_data(log: Turnlog) -> None:
-    """A framework that says again what it has said is not corrected, but known."""
+def test_the_arguments_of_a_command_are_compared(log: Turnlog) -> None:
+    """A framework that repeats itself is not corrected; the message is known."""
     log.record("alice", SAID, SlotSet("n", 1))
     replaced = log.perform("alice", lambda state, past: [HistoryReplaced(0), SAID])
     log.perform("alice", lambda state, past: [UserUttered("again", message_id="m2"), SAID])
@@ -239,7 +239,7 @@ def test_a_fork_does_not_know_its_origins_messages(log: Turnlog) -> None:
     assert log.conversation("bob").turn == 2
 
 
-def test_what_is_known_stays_known_where_the_tables_are_level(log: Turnlog) -> None:
+def test_a_known_message_stays_known_when_the_tables_are_up_to_date(log: Turnlog) -> None:
     log.record("alice", SAID, SlotSet("n", 1), UserUttered("two", message_id="m2"))
     log.record("alice", SAID, SlotSet("n", 2))
     log.current.catch_up()
@@ -250,7 +250,7 @@ def test_what_is_known_stays_known_where_the_tables_are_level(log: Turnlog) -> N
 
 
 @pytest.mark.parametrize("level", [False, True])
-def test_an_erased_message_is_unknown_until_it_comes_again(log: Turnlog, level: bool) -> None:
+def test_an_erased_message_is_unknown_until_it_is_sent_again(log: Turnlog, level: bool) -> None:
     log.record("alice", SAID)
     log.record("alice", BotUttered("when?"))
     if level:
@@ -261,8 +261,8 @@ def test_an_erased_message_is_unknown_until_it_comes_again(log: Turnlog, level: 
     assert log.conversation("alice").turn == 2
 
 
-def test_what_stands_apart_is_compared_by_its_content(log: Turnlog) -> None:
-    """Bytes, and what was attached before; also by a name alone, as it comes over HTTP."""
+def test_a_value_stored_apart_is_compared_by_its_content(log: Turnlog) -> None:
+    """Bytes, and content attached before; also by a name only, as sent over HTTP."""
     said = UserUttered("see", message_id="m1")
     image, other = (MediaAdded("image", content=of * 30_000) for of in (b"PNG", b"PNH"))
     log.record("alice", said, image)
@@ -279,7 +279,7 @@ def test_what_stands_apart_is_compared_by_its_content(log: Turnlog) -> None:
         log.record("alice", said, MediaAdded("image", content=Attachment("0" * 64, 90_000)))
 
 
-def test_two_logs_at_once_record_a_message_once(durable_url: str) -> None:
+def test_two_logs_that_record_concurrently_store_a_message_once(durable_url: str) -> None:
     with turnlog.open(durable_url) as ours, turnlog.open(durable_url) as theirs:
 
         def record(number: int) -> bool:

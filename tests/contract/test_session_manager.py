@@ -50,7 +50,7 @@ def stored(manager: SessionManager, id: str = "ann") -> list[turnlog.Event]:
 # --- pywce's own fifteen ------------------------------------------------------------------------
 
 
-def test_the_prop_key_is_an_attribute_too(manager):
+def test_the_prop_key_is_an_attribute(manager):
     assert manager.prop_key == manager.DEFAULT_PROP_KEY
 
 

@@ -1,8 +1,8 @@
-"""The README and the docs: their snippets run, their links lead somewhere, no command is missing.
+"""The README and the docs: their snippets run, their links work, no command is missing.
 
-Blocks marked `python` are run, one after the other in one namespace a page. Blocks marked
-`console` are typed into a shell: lines after `$ ` (going on after `> `), then what they print,
-where `...` stands for anything. `# status N` says that the command exits with N.
+Blocks marked `python` are run in order, in one namespace a page. Blocks marked `console` are typed
+into a shell: lines after `$ ` (continued after `> `), then the output, where `...` matches
+anything. `# status N` says that the command exits with N.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 
 def typed(example: Example) -> None:
-    """Type a console block into a shell and hold what it prints against the block."""
+    """Type a console block into a shell and compare its output with the block."""
     type_in(example.parsed)
 
 
@@ -49,7 +49,7 @@ def type_in(block: str) -> None:
 
 
 def _commands(block: str) -> list[tuple[str, str]]:
-    """Each command, with the lines it goes on for, and what it is said to print."""
+    """Each command, with its continuation lines, and its expected output."""
     found: list[tuple[str, str]] = []
     for line in block.splitlines():
         if line.startswith("$ "):

@@ -1,4 +1,4 @@
-"""What fault tests share: how long they run, stores to break, processes to kill."""
+"""Shared by the fault tests: how long they run, stores to break, processes to kill."""
 
 from __future__ import annotations
 

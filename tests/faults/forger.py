@@ -16,7 +16,7 @@ Edit = Callable[[list[Row]], Iterable[Row]]
 
 
 def forge(url: str, edit: Edit, *, tree: bool = True) -> None:
-    """Replace the rows of a log, and make everything derived from them again.
+    """Replace the rows of a log, and rebuild everything derived from them.
 
     tree: the Merkle tree as well; otherwise only its position changes.
     """

@@ -1,4 +1,4 @@
-"""Records in a thread and forks meanwhile; each child says what it got, on a line of its own.
+"""Records in a thread and forks meanwhile; each child prints its result on a separate line.
 
 python -m tests.faults.forking URL thread|async|multiprocessing
 """
@@ -25,7 +25,7 @@ ENDS_SECONDS = 20
 
 
 def say(*words: object) -> None:
-    """In one write, which the lines of other children do not get into."""
+    """In one write, which other children's lines cannot interrupt."""
     os.write(sys.stdout.fileno(), f"{' '.join(map(str, words))}\n".encode())
 
 
@@ -41,12 +41,12 @@ def main(url: str, how: str) -> None:
     recorded = [0, 0]
     stopping = threading.Event()
 
-    def go_on() -> None:
+    def record_more() -> None:
         while not stopping.is_set():
             record()
             recorded[0] += 1
 
-    thread = threading.Thread(target=go_on)
+    thread = threading.Thread(target=record_more)
     thread.start()
     while recorded[0] < 5:
         time.sleep(0.01)
@@ -54,7 +54,7 @@ def main(url: str, how: str) -> None:
     stopping.set()
     thread.join()
     say("parent", 1 + recorded[0], len(log.read_events("parent")))
-    os._exit(0)  # the loop's thread goes on; what is acknowledged is stored
+    os._exit(0)  # the loop's thread still runs; what is acknowledged is stored
 
 
 def in_a_thread(log: turnlog.Turnlog, read: turnlog.Conversation, url: str, number: int) -> None:
@@ -69,8 +69,8 @@ def in_a_thread(log: turnlog.Turnlog, read: turnlog.Conversation, url: str, numb
         with suppress(ForkedLog):
             say("child", number, "got", attempt())
     log.close()
-    with turnlog.open(url) as anew:
-        anew.record(f"child{number}", UserUttered("hello"))
+    with turnlog.open(url) as log:
+        log.record(f"child{number}", UserUttered("hello"))
     say("child", number, "fine")
 
 
@@ -99,8 +99,8 @@ def in_a_loop(
             with suppress(ForkedLog):
                 say("child", number, "got", await attempt)
         await alog.close()
-        async with turnlog.aopen(url) as anew:
-            await anew.record(f"child{number}", UserUttered("hello"))
+        async with turnlog.aopen(url) as log:
+            await log.record(f"child{number}", UserUttered("hello"))
         say("child", number, "fine")
 
     return record, lambda number: asyncio.run(child(number))

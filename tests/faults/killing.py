@@ -2,8 +2,8 @@
 
 python -m tests.faults.killing POINT append|attach|catch-up|COMMAND URL [ARGUMENT…]
 
-A point is a statement to the database, or a file that is renamed or removed. With POINT 0 it goes
-on to its end, and says on stderr how many points there were. COMMAND is one of turnlog's.
+A point is a statement to the database, or a file that is renamed or removed. With POINT 0 it runs
+to its end, and prints the number of points on stderr. COMMAND is one of turnlog's.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def attach(url: str) -> None:
 
 
 def film(n: int) -> bytes:
-    """More than is written in one transaction, and no whole number of chunks."""
+    """More than is written in one transaction, and not a whole number of chunks."""
     return b"%08d" % n * 160_000 + b"!"
 
 
@@ -105,7 +105,7 @@ def watched(reached: Callable[[], None], files: set[str] = FILES) -> None:
 
 
 def kill_at(point: int, files: set[str] = FILES) -> None:
-    """Have this process end just before it comes to its n-th point."""
+    """Have this process end just before it reaches its n-th point."""
     points = count(1)
 
     def reached() -> None:

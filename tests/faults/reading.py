@@ -1,7 +1,6 @@
-"""Reads a log over and over while others write it.
+"""Reads a log repeatedly while others write it.
 
-Whatever is read has all turns that were acknowledged before, in order and none twice, and goes
-back nowhere.
+Each read has all turns that were acknowledged before, in order and none twice, and never goes back.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from turnlog.storage.subscription import Subscription
 
 
 class Reading:
-    """One way to read, and how far each conversation was when it was read last."""
+    """One way to read, and each conversation's length at the last read."""
 
     def __init__(self, acknowledged: Path, read: Callable[[int], int]) -> None:
         self._acknowledged = acknowledged
@@ -39,13 +38,13 @@ def turns_in(acknowledged: Path) -> list[int]:
 
 
 def in_order(said: Sequence[str | None]) -> int:
-    """How many turns were said; they are all there, in order."""
+    """How many turns were said; all are present, in order."""
     assert list(said) == [str(turn) for turn in range(1, len(said) + 1)]
     return len(said)
 
 
 class Ways:
-    """The ways to read a log; each gives a conversation's turns."""
+    """The ways to read a log; each returns a conversation's turns."""
 
     def __init__(self, log: Turnlog) -> None:
         self._log = log
@@ -86,9 +85,11 @@ class Ways:
 
 
 def read(url: str, how: str, acknowledged: str, turns: str) -> None:
-    """Until each writer, of one conversation each, has so many turns; how often goes to stdout.
+    """Until each writer, of one conversation each, has so many turns; the number of reads goes to
+    stdout.
 
-    how: open or readonly. acknowledged: a file of 4 bytes a writer, the turns that it was told of.
+    how: open or readonly. acknowledged: a file of 4 bytes a writer, its number of acknowledged
+    turns.
     """
     with turnlog.open(url, readonly=how == "readonly") as log:
         ways, acks = Ways(log), Path(acknowledged)

@@ -3,7 +3,7 @@
 python -m tests.faults.sealing POINT URL KEYS NAME
 
 A statement goes to the log or to its key store. With POINT 0 the process runs to its end and prints
-the number of statements on stderr. NAME: what is recorded, so that tests find it.
+the number of statements on stderr. NAME: the name in the recorded text, so that tests find it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A bot that streams, in a server that kills itself at a named point of the answer, once.
 
-The point is the content of the file `point` in the server's folder. For that process alone: whoever
-imports this records by it.
+The file `point` in the server's folder contains the point. It applies to that process only: code
+that imports this module records by it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def chunks(text: str, *numbers: int) -> Iterator[Chunk]:
 
 
 def look(of: str) -> int:
-    """How often it ran, counted in a file; kept by the disk before it says so."""
+    """How often it ran, counted in a file; synced to disk before it returns."""
     reach("tool begun")
     with Path("runs").open("a") as runs:
         runs.write(f"{of}\n")
@@ -60,7 +60,7 @@ tools = {"look": look}
 
 
 def named(key: str) -> str:
-    """What a commit is of which that is the idempotency key."""
+    """The kind of commit that has this idempotency key."""
     kind, _, number = key.removeprefix("\x1f").partition(" ")
     piece = number.partition(".")[2]
     return kind if kind != "answer" else f"piece {piece}" if piece else "end"

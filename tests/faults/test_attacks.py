@@ -152,7 +152,7 @@ def exchange(url: str) -> None:
 
 
 def say_something_else(url: str) -> None:
-    """Cut the newest rows off and record other rows, and more, in their place."""
+    """Cut off the newest rows and record other rows, and more, in their place."""
     forge(url, lambda rows: rows[:-2])
     with turnlog.open(url, clock=lambda: NOW + ROWS) as log:
         for _ in range(4):
@@ -206,7 +206,7 @@ def test_a_head_with_its_tiles_names_conversation_and_position(
 
 
 @attacked
-def test_heads_alone_find_it_too(
+def test_heads_without_tiles_find_it(
     url: str, tmp_path: Path, attack: Attack, conversation: str | None, what: str
 ) -> None:
     attack(url)

@@ -34,15 +34,15 @@ def test_a_killed_process_loses_nothing_it_acknowledged(durable_url: str, start:
         assert process.stdout is not None
         acknowledged.add(process.stdout.readline().decode().strip())
         threading.Timer(random.uniform(0.05, 0.5), process.kill).start()
-        told = process.stdout.read().decode().split("\n")
-        acknowledged.update(told[:-1])  # the last line may be cut
+        output = process.stdout.read().decode().split("\n")
+        acknowledged.update(output[:-1])  # the last line may be cut
         process.wait()
     assert len(acknowledged) >= LEAST
     assert acknowledged - stored_keys(durable_url) == set()
     check_whole(durable_url)
 
 
-def test_on_a_full_disk_nothing_false_is_acknowledged_and_writing_goes_on_when_there_is_room(
+def test_on_a_full_disk_nothing_false_is_acknowledged_and_writing_resumes_when_there_is_room(
     tmp_path: Path,
 ) -> None:
     recorder = SqliteRecorder(str(tmp_path / "log.db"))
@@ -58,7 +58,7 @@ def test_on_a_full_disk_nothing_false_is_acknowledged_and_writing_goes_on_when_t
     check_whole(recorder.url)
 
 
-def test_the_same_where_the_file_may_grow_no_further(sqlite_url: str) -> None:
+def test_a_file_at_its_size_limit_behaves_like_a_full_disk(sqlite_url: str) -> None:
     code = (
         "import sys; from tests.faults import test_crashes as t; t.fill_to_the_limit(sys.argv[1])"
     )
@@ -83,8 +83,8 @@ def fill_to_the_limit(url: str) -> None:
         assert stored_texts(log) == [*acknowledged, "after"]
 
 
-def test_the_same_where_postgresqls_files_may_grow_no_further() -> None:
-    """The limit is above the 16 MB of a WAL segment, without which PostgreSQL stops."""
+def test_postgresqls_files_at_their_size_limit_behave_like_a_full_disk() -> None:
+    """The limit is above the 16 MB of a WAL segment, below which PostgreSQL stops."""
     with needing("postgres"), postgres_part.running() as server, turnlog.open(server.url) as log:
         log.record("c", UserUttered("first"))
         limit_files(server, 20_000_000)
@@ -101,16 +101,16 @@ def test_the_same_where_postgresqls_files_may_grow_no_further() -> None:
 
 
 def limit_files(server: Server, size: int | str) -> None:
-    """Bytes that a file of the server may have from now on; it does not notice otherwise.
+    """The size limit of the server's files from now on; the server does not notice otherwise.
 
-    Set in its user's name, since root in a container is often not allowed to.
+    Set as its user, since root in a container often may not set it.
     """
     owner = Path(f"/proc/{server.pid}").stat()
     children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
     for pid in (server.pid, *children):
         command = ["prlimit", f"--pid={pid}", f"--fsize={size}:"]
         done = subprocess.run(command, user=owner.st_uid, group=owner.st_gid, check=False)
-        # one that served a connection which was closed may have ended
+        # one that served a closed connection may have ended
         assert done.returncode == 0 or not Path(f"/proc/{pid}").exists()
 
 
@@ -135,7 +135,7 @@ def stored_keys(url: str) -> set[str]:
 
 
 def check_whole(url: str) -> None:
-    """Positions and versions have no holes, each row names the one before, heads follow."""
+    """Positions and versions have no gaps, each row names the one before, heads follow."""
     with turnlog.open(url) as log:
         reader = log.store.reader
         rows = reader.tail(0, 10**9)

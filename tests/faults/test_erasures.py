@@ -1,4 +1,4 @@
-"""kill -9 in the middle of an erasure: whoever opens the log next finishes it."""
+"""kill -9 in the middle of an erasure: the next opening of the log finishes it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from turnlog.engine.log import Turnlog
 ERASE = ("erase", "--person", "anna", "--reason", "asked to", "--actor", "dpo")
 SECRETS = (b"canary", b"+4915", b"anna")
 EVERY = 1 if LONG else 37
-"""Of so many points of the short form one is tried."""
+"""One of so many points is tried in the short form."""
 
 
 def erase(url: str, point: int) -> subprocess.CompletedProcess[str]:
@@ -40,7 +40,7 @@ def erase(url: str, point: int) -> subprocess.CompletedProcess[str]:
 
 
 def made(url: str) -> bytes:
-    """Ben's state, which stays what it is."""
+    """Ben's state, which stays unchanged."""
     with turnlog.open(url) as log:
         fill(log)
         return state_of(log, "ben")
@@ -51,7 +51,7 @@ def kinds(log: Turnlog) -> list[str]:
 
 
 def check_finished(url: str, ben: bytes) -> None:
-    """What was recorded is done; what was not is as it was."""
+    """A recorded erasure is done; an unrecorded one changed nothing."""
     with turnlog.open(url, readonly=True) as log:
         left = unfinished(log.store.reader)
         faults = verify(log.store).faults
@@ -70,7 +70,8 @@ def check_finished(url: str, ben: bytes) -> None:
 
 
 def killed(place: Callable[[int], str], every: int) -> Iterator[tuple[int, str, bytes]]:
-    """The logs at each place, with Ben's state, whose erasure ended at a point; the last did not.
+    """The logs at each place, with Ben's state, whose erasure ended at a point; the last was not
+    killed.
 
     There are more points where something else keeps the database waiting.
     """
@@ -84,7 +85,7 @@ def killed(place: Callable[[int], str], every: int) -> Iterator[tuple[int, str, 
     assert point > 5 * every
 
 
-def test_killed_at_any_statement_it_is_finished_by_the_next_that_opens(tmp_path: Path) -> None:
+def test_an_erasure_killed_at_any_statement_is_finished_by_the_next_opening(tmp_path: Path) -> None:
     for point, url, ben in killed(lambda point: f"sqlite:///{tmp_path}/killed{point}.db", EVERY):
         check_finished(url, ben)
         with turnlog.open(url) as log:
@@ -94,7 +95,7 @@ def test_killed_at_any_statement_it_is_finished_by_the_next_that_opens(tmp_path:
             assert not (recorded and found), (point, file, found)
 
 
-def test_a_client_that_is_killed_on_postgresql_leaves_it_to_the_next(postgres: Server) -> None:
+def test_an_erasure_killed_on_postgresql_is_finished_by_the_next_opening(postgres: Server) -> None:
     every = EVERY if LONG else 2 * EVERY
     for _, url, ben in killed(lambda _: postgres_part.fresh_database(postgres.url), every):
         check_finished(url, ben)
@@ -102,7 +103,7 @@ def test_a_client_that_is_killed_on_postgresql_leaves_it_to_the_next(postgres: S
 
 
 @pytest.mark.skipif(not LONG, reason="scripts/campaign erasures")
-def test_killed_at_a_hundred_moments_it_is_finished(tmp_path: Path) -> None:
+def test_an_erasure_killed_at_a_hundred_moments_is_finished(tmp_path: Path) -> None:
     moments = random.Random(15)
     for n in range(100):
         url = f"sqlite:///{tmp_path}/log{n}.db"

@@ -1,4 +1,4 @@
-"""Every flipped bit that changes what a row says is found; a log that is written raises no alarm.
+"""Every flipped bit that changes the content of a row is found; a log in use raises no alarm.
 
 The bits of a SQLite file are flipped in tests/unit/test_verify.py, those of its -wal in
 tests/faults/test_high_water.py.
@@ -43,7 +43,7 @@ def fill(log: turnlog.Turnlog) -> None:
 def is_found(url: str) -> bool:
     try:
         store = recorder(url)
-    except StorageError:  # what the log begins with was changed
+    except StorageError:  # the beginning of the log was changed
         return True
     try:
         return not verify(store).ok
@@ -85,7 +85,7 @@ def test_each_flipped_bit_of_a_postgres_row_is_found(
             change: Any = f"UPDATE {table} SET {column} = %s WHERE ctid = %s RETURNING ctid"
             try:
                 moved = sql.execute(change, (value, place)).fetchone()
-            except psycopg.Error:  # what the database itself refuses
+            except psycopg.Error:  # refused by the database itself
                 continue
             done += 1
             if not is_found(postgres_url):
@@ -100,7 +100,9 @@ def test_each_flipped_bit_of_a_postgres_row_is_found(
 def test_a_log_that_four_processes_write_raises_no_alarm(
     durable_url: str, tmp_path: Path, start: Start
 ):
-    """Nor does a backup of it; by one process or two, while the tables are brought up often."""
+    """A backup of it raises none either; by one process or two, while the tables are often
+    updated.
+    """
     with turnlog.open(durable_url) as log:
         log.record("first", UserUttered("hello"))
         writers = [start("crash", durable_url, f"run{number}", 2, 20) for number in range(WRITERS)]

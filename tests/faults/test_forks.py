@@ -31,12 +31,12 @@ def fork(url: str, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_children_of_a_process_that_records_are_refused_and_open_anew(
+def test_children_of_a_process_that_records_are_refused_and_open_again(
     tmp_path: Path, how: str
 ) -> None:
     fork(f"sqlite:///{tmp_path / 'chat.db'}", how)
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_on_postgresql_too(postgres_url: str, how: str) -> None:
+def test_children_on_postgresql_are_refused_and_open_again(postgres_url: str, how: str) -> None:
     fork(postgres_url, how)

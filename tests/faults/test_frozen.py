@@ -23,7 +23,7 @@ from turnlog.errors import Unavailable
 
 TIMEOUT = 2
 PATIENCE = 2 * TIMEOUT + 4
-"""Seconds within which everybody has an answer: one wait for the lock, one for the server."""
+"""Every call is answered within these seconds: one wait for the lock, one for the server."""
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +44,17 @@ def frozen(server: Server) -> Iterator[None]:
 
 
 def _signal(pids: list[int], number: signal.Signals) -> None:
-    """To each process that is still there: one that served a closed connection may have ended."""
+    """To each process that still exists: one that served a closed connection may have ended."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
 def children(pid: int) -> list[int]:
-    told = Path(f"/proc/{pid}/task/{pid}/children")
-    if not told.exists():
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    if not children.exists():
         pytest.skip("needs /proc/PID/task/PID/children to find the server's processes")
-    return [int(child) for child in told.read_text().split()]
+    return [int(child) for child in children.read_text().split()]
 
 
 def test_a_frozen_server_gives_an_answer_in_time_and_works_again_when_it_thaws(
@@ -121,7 +121,7 @@ def test_closing_ends_in_time_while_a_commit_waits_and_leaves_no_connection(
 
 
 def sessions(server: Server, database: str) -> int:
-    """How many clients the server has in a database."""
+    """The number of clients that the server has in a database."""
     import psycopg
 
     name = database.rpartition("/")[2]
@@ -139,7 +139,7 @@ def test_opening_a_frozen_server_is_refused_in_time(server: Server) -> None:
     assert time.monotonic() - begun < PATIENCE
 
 
-def test_thousands_who_wait_are_all_answered_and_more_are_turned_away(server: Server) -> None:
+def test_thousands_of_waiting_calls_are_answered_and_more_are_refused(server: Server) -> None:
     url = f"{postgres.fresh_database(server.url)}?timeout={TIMEOUT}"
 
     async def scenario() -> None:

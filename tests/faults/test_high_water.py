@@ -39,7 +39,7 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 
 def copied(files: list[Path], folder: Path) -> Path:
-    """The files of a log, as a killed process leaves them, in a folder of their own."""
+    """The files of a log, as a killed process leaves them, in a separate folder."""
     folder.mkdir()
     for file in files:
         shutil.copy(file, folder)
@@ -55,7 +55,7 @@ def rows(path: Path) -> list[object]:
 
 
 def found(path: Path) -> bool:
-    """Whether verifying says that something is wrong."""
+    """Whether `verify` reports a fault."""
     try:
         recorder = SqliteRecorder(str(path), create=False)
     except StorageError:

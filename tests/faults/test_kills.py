@@ -1,4 +1,6 @@
-"""kill -9 at fixed points of all that writes a log: what is acknowledged stays, and it goes on."""
+"""kill -9 at fixed points of everything that writes a log: acknowledged data stays, writing
+resumes.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,10 @@ UNVERIFIED_END = "the end of the log cannot be verified"
 
 
 class Case(NamedTuple):
-    """What is run and killed, on a log that has rows and a tail unless it `begins` one.
+    """A command that is run and killed, on a log that has rows and a tail unless it `begins` one.
 
-    arguments: after the URL, of the folder that `given` has put files into. holds: whether it is
-    done, once it said so. refusal: what it says where the killed one had done it.
+    arguments: after the URL, from the folder that `given` has put files into. holds: whether it is
+    done, once it was acknowledged. refusal: its message where the killed one had done it.
     """
 
     task: str
@@ -58,7 +60,7 @@ def fill(url: str, turns: int = 8) -> None:
                 said = UserUttered(f"{name} says {turn}")
                 log.record(name, said, SlotSet("n", turn), key=f"{stays_behind}{turn}")
         if stays_behind:
-            log.writer._wrote = False  # so that closing does not bring the tables up
+            log.writer._wrote = False  # so that closing does not update the tables
         else:
             catch_up(log.store, PROJECTIONS.values())
         log.close()
@@ -122,7 +124,7 @@ def same_rows(store: Recorder, backup: Path) -> bool:
 
 
 def is_deleted(store: Recorder, folder: Path) -> bool:
-    """From what is derived, too."""
+    """In derived tables, too."""
     words = str(derived(store))
     return "anna" not in turnlog.Turnlog(store) and "anna says" not in words
 
@@ -162,13 +164,13 @@ def derived(store: Recorder) -> list[Any]:
 
 
 def faults(store: Recorder, *, begins: bool = False) -> list[Fault]:
-    """begins: where a log was being made, it may say that nothing vouches for its end yet."""
+    """begins: a log that was being made may report that its end is unverified."""
     found = verify(store).faults
     return [fault for fault in found if not (begins and fault.what.startswith(UNVERIFIED_END))]
 
 
 def check_derived(url: str) -> None:
-    """Once they are level, the derived tables are those that a rebuild makes."""
+    """Once up to date, the derived tables equal those of a rebuild."""
     with turnlog.open(url) as log:
         log.current.catch_up()
         catch_up(log.store, PROJECTIONS.values())
@@ -179,13 +181,13 @@ def check_derived(url: str) -> None:
 
 
 def named(store: Recorder) -> set[bytes]:
-    """What rows say that stands apart from them: nothing else is left."""
+    """The attachments that rows name: nothing else is left."""
     rows = store.reader.tail(0, 10**6)
     return {bytes.fromhex(held.name) for row in rows for held in row.attachments()}
 
 
 class Killed:
-    """One case on one log of its own."""
+    """One case on a separate log."""
 
     def __init__(self, case: Case, url: str, folder: Path) -> None:
         self._case, self._url, self._folder = case, url, folder
@@ -211,7 +213,7 @@ class Killed:
         )
 
     def points(self) -> int:
-        """How many there are when nobody kills it."""
+        """The number of points when nothing kills it."""
         done = self.run(0)
         assert done.returncode == 0, done.stderr
         assert self._holds()
@@ -222,7 +224,7 @@ class Killed:
             return self._case.holds(log.store, self._folder)
 
     def check(self, acknowledged: list[str]) -> None:
-        """What the killed process left: nothing is missing, and nothing is wrong with it."""
+        """After the kill nothing is missing, and nothing is wrong with the log."""
         try:
             store = recorder(self._url, readonly=True)
         except NoSuchLog:
@@ -239,7 +241,7 @@ class Killed:
         assert self._case.task in killing.TASKS or not acknowledged or self._holds()
 
     def check_again(self) -> None:
-        """The same once more, and what comes of it."""
+        """Run the same again and check the result."""
         again = self.run(0)
         assert again.returncode == 0 or (self._case.refusal and self._case.refusal in again.stderr)
         assert self._holds(), again.stderr
@@ -267,7 +269,9 @@ def _snapshots_as_in_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_killed_on_sqlite_it_loses_nothing_and_can_be_run_again(name: str, tmp_path: Path) -> None:
+def test_a_task_killed_on_sqlite_loses_nothing_and_can_be_run_again(
+    name: str, tmp_path: Path
+) -> None:
     urls = (f"sqlite:///{tmp_path / f'log{n}.db'}" for n in range(KILLS + 1))
     kill_each(CASES[name], urls, tmp_path)
 

@@ -1,4 +1,4 @@
-"""Verifying and copying a log that goes on between any two of their reads."""
+"""Verifying and copying a log that others write between any two of their reads."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def fill(log: Turnlog) -> None:
     catch_up(log.store, PROJECTIONS.values())
 
 
-def going_on(log: Turnlog) -> Iterator[None]:
-    """One more thing that happens to a log, each time."""
+def happening(log: Turnlog) -> Iterator[None]:
+    """One more change to a log, each time."""
     for step in count():
         name = NAMES[step % 3]
         log.record(name, UserUttered(f"later {step}"), SlotSet("people", -step), key=f"k{step}")
@@ -56,7 +56,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def before_each_read(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
-    """Have something happen before every statement of whoever reads a whole PostgreSQL log."""
+    """Change the log before every statement of a reader of a whole PostgreSQL log."""
 
     def reads(self: PostgresScan, statement: LiteralString, parameters: Sequence[Any] = ()) -> Any:
         act()
@@ -69,10 +69,10 @@ def before_each_read(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object])
 def moving(
     postgres_url: str, small_pages: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Recorder, list[None]]]:
-    """A log that is written to before each read of a scan; and how often it was."""
+    """A log that is written to before each read of a scan; and the number of writes."""
     with turnlog.open(postgres_url) as other, turnlog.open(postgres_url) as log:
         fill(other)
-        steps, done = going_on(other), list[None]()
+        steps, done = happening(other), list[None]()
         before_each_read(monkeypatch, lambda: done.append(next(steps)))
         yield log.store, done
         monkeypatch.undo()
@@ -119,7 +119,7 @@ def test_a_backup_is_whole(moving: tuple[Recorder, list[None]], tmp_path: Path) 
 def test_no_snapshot_is_held_while_a_log_is_verified(
     postgres_url: str, small_pages: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The horizon of a transaction that reads on keeps every dead row of those who write."""
+    """The horizon of a long transaction keeps every dead row of the writers."""
     held = (
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND backend_xmin IS NOT NULL"
@@ -137,10 +137,10 @@ def test_no_snapshot_is_held_while_a_log_is_verified(
 def test_processes_that_look_later_raise_no_alarm(
     durable_url: str, small_pages: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They share the work with a first one, which asked how far the derived tables had come."""
+    """They share the work with a first one, which asked for the position of the derived tables."""
     with turnlog.open(durable_url) as log:
         fill(log)
-        steps, shared = going_on(log), _Checking._shares
+        steps, shared = happening(log), _Checking._shares
 
         def later(self: _Checking, *arguments: Any) -> Any:
             for _ in range(30):

@@ -31,7 +31,7 @@ from turnlog.storage import sqlite
 from turnlog.storage.high_water import HighWaterFile
 sqlite.CHECKPOINT_PAGES = 30  # so that cuts fall into checkpoints, too
 folder, synchronous, commits = sys.argv[1], sys.argv[2], int(sys.argv[3])
-acks = open(f"{folder}/told.acks", "wb", buffering=0)
+acks = open(f"{folder}/keys.acks", "wb", buffering=0)
 with turnlog.open(f"sqlite:///{folder}/log.db?synchronous={synchronous}") as log:
     for n in range(commits):
         log.record(f"c{n % 5}", UserUttered("x" * (n * 37 % 900)), SlotSet("n", n), key=f"k{n}")
@@ -47,7 +47,7 @@ class Step(NamedTuple):
 
 
 class Disk:
-    """Files as far as they surely outlive a power cut, and what was written since to each."""
+    """Files as they surely survive a power cut, and what was written since to each."""
 
     def __init__(self, start: dict[str, bytes]) -> None:
         self.kept = {name: bytearray(data) for name, data in start.items()}
@@ -73,7 +73,7 @@ class Disk:
                 file[step.offset : step.offset + len(step.data)] = step.data
 
     def after_the_cut(self, chance: random.Random) -> dict[str, bytearray]:
-        """What was synced, and of the rest nothing, all, or some of its sectors."""
+        """The synced bytes, and of the rest nothing, all, or some sectors."""
         files = {name: bytearray(data) for name, data in self.kept.items()}
         share = chance.choice((0.0, 1.0, chance.random()))
         for steps in self.pending.values():
@@ -104,9 +104,7 @@ def shim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the shim is for Linux")
 
 
-def test_whatever_was_acknowledged_outlives_a_power_cut_at_any_sync(
-    tmp_path: Path, shim: Path
-) -> None:
+def test_acknowledged_events_survive_a_power_cut_at_any_sync(tmp_path: Path, shim: Path) -> None:
     lost, marked, cuts = lost_by_cuts(tmp_path, shim, "FULL")
     print(f"{cuts} power cuts")
     assert cuts >= POINTS
@@ -117,29 +115,31 @@ def test_whatever_was_acknowledged_outlives_a_power_cut_at_any_sync(
 def test_the_same_cuts_lose_what_synchronous_normal_acknowledged(
     tmp_path: Path, shim: Path
 ) -> None:
-    """Else the test above would prove nothing; and it is what NORMAL is documented to risk."""
+    """Else the test above would prove nothing; and NORMAL is documented to risk it."""
     lost, marked, _ = lost_by_cuts(tmp_path, shim, "NORMAL")
     assert lost
     assert marked
 
 
 def lost_by_cuts(tmp_path: Path, shim: Path, synchronous: str) -> tuple[list[str], int, int]:
-    """The acknowledged keys that some cut lost, how often the log says so, how many cuts."""
+    """The acknowledged keys that some cut lost, how often the log reports it, how many cuts."""
     folder = tmp_path / "recorded"
     folder.mkdir()
     turnlog.open(f"sqlite:///{folder}/log.db").close()
     disk = Disk({str(path): path.read_bytes() for path in folder.iterdir()})
     chance = random.Random(19)
-    told: list[str] = []
+    acknowledged: list[str] = []
     lost: list[str] = []
     cuts = marked = 0
     for n, step in enumerate(recorded(folder, shim, synchronous)):
         if step.kind == "A":
-            told += step.data.decode().split()
+            acknowledged += step.data.decode().split()
             continue
         if step.kind in "ST" or chance.random() < 0.1:  # the cut comes just before this step
             cuts += 1
-            gone, is_marked = lost_after(tmp_path / f"cut{n}", disk.after_the_cut(chance), told)
+            gone, is_marked = lost_after(
+                tmp_path / f"cut{n}", disk.after_the_cut(chance), acknowledged
+            )
             lost += gone
             marked += is_marked
         disk.take(step)
@@ -158,21 +158,21 @@ def recorded(folder: Path, shim: Path, synchronous: str) -> list[Step]:
     return list(parsed(record_to.read_bytes()))
 
 
-def parsed(told: bytes) -> Iterator[Step]:
+def parsed(output: bytes) -> Iterator[Step]:
     at = 0
-    while at < len(told):
-        kind, size, offset, length = struct.unpack_from("<cHQI", told, at)
+    while at < len(output):
+        kind, size, offset, length = struct.unpack_from("<cHQI", output, at)
         name, data = at + 15, at + 15 + size
         at = data + length
-        yield Step(kind.decode(), told[name:data].decode(), offset, told[data:at])
+        yield Step(kind.decode(), output[name:data].decode(), offset, output[data:at])
 
 
 def lost_after(
-    folder: Path, files: dict[str, bytearray], told: list[str]
+    folder: Path, files: dict[str, bytearray], acknowledged: list[str]
 ) -> tuple[list[str], bool]:
-    """The acknowledged keys that are not there once the log is opened again, which is whole.
+    """The acknowledged keys that are missing once the log is opened again, which is whole.
 
-    And whether its high-water file tells of them.
+    And whether its high-water file reports them.
     """
     folder.mkdir()
     for name, data in files.items():
@@ -185,4 +185,4 @@ def lost_after(
     assert recovered == [f"k{n}" for n in range(len(recovered))]
     check_whole(f"sqlite:///{folder}/log.db")
     shutil.rmtree(folder)
-    return told[len(recovered) :], mark is not None and mark.position > len(recovered)
+    return acknowledged[len(recovered) :], mark is not None and mark.position > len(recovered)

@@ -20,7 +20,7 @@ from turnlog.storage.sqlite_transaction import SqliteTransaction
 
 
 class Crash(BaseException):
-    """As a process that ends: nothing catches it on the way."""
+    """As when a process ends: nothing catches it on the way."""
 
 
 class Texts:
@@ -47,7 +47,7 @@ class Texts:
 
 
 class Crashing(SqliteRecorder):
-    """Crashes just before the nth thing that a transaction does."""
+    """Crashes just before the nth step of a transaction."""
 
     steps = 10**9
 
@@ -82,7 +82,7 @@ def stored(path: Path) -> tuple[list[Any], Any]:
     return found
 
 
-def test_wherever_a_projection_crashes_its_effect_is_there_exactly_once(tmp_path: Path) -> None:
+def test_a_projection_that_crashes_anywhere_has_its_effect_exactly_once(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     with turnlog.open(f"sqlite:///{path}") as log:
         for n in range(12):
@@ -152,7 +152,7 @@ def test_a_poisoned_event_gives_the_same_entries_whatever_the_batches(tmp_path: 
         assert "c1" in set_aside(StoredView(reader, "texts"))
 
 
-def test_a_database_that_does_not_answer_sets_nobody_aside() -> None:
+def test_a_database_that_does_not_answer_sets_no_conversation_aside() -> None:
     from turnlog.errors import Unavailable
 
     class Cut(Texts):

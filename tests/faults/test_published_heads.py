@@ -39,7 +39,9 @@ def heads_in(folder: TileFolder) -> list[LogCheckpoint]:
 
 
 def check_published(log: Turnlog, folder: TileFolder) -> int:
-    """Checks that each head is the log's and that the next one continues it; how many there are."""
+    """Checks that each head is the log's and that the next one continues it; returns their
+    number.
+    """
     tree, heads = Tree(log.store), heads_in(folder)
     for head in heads:
         assert tree.checkpoint(head.size) == head

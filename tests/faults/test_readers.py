@@ -1,4 +1,4 @@
-"""Readers in other processes see all that was acknowledged, in order, and never go back."""
+"""Readers in other processes see everything acknowledged, in order, and never go back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from turnlog.audit.verify import verify
 WRITERS = 2
 TURNS = 1000 if LONG else 60
 BEHIND = 7
-"""Rows after which a writer brings the tables up: readers meet that at every moment."""
+"""Rows after which a writer updates the tables: readers meet that at every moment."""
 
 
-def test_whatever_is_read_has_what_was_acknowledged_before(
+def test_every_read_has_the_events_acknowledged_before(
     durable_url: str, tmp_path: Path, start: Start
 ) -> None:
     turnlog.open(durable_url).close()

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of an erasure of a sealed log: it is complete in the end."""
+"""kill -9 in the middle of an erasure of a sealed log: the erasure is complete in the end."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def check_finished(folder: Path, ben: bytes) -> bool:
     return recorded
 
 
-def test_killed_at_any_statement_an_erasure_destroys_its_keys_in_the_end(tmp_path: Path) -> None:
+def test_an_erasure_killed_at_any_statement_destroys_its_keys_in_the_end(tmp_path: Path) -> None:
     made(tmp_path / "whole")
     last = int(erase(tmp_path / "whole", 0).stderr.splitlines()[-1].removeprefix("points "))
     assert check_finished(tmp_path / "whole", _ben(tmp_path / "whole"))

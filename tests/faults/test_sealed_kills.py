@@ -42,7 +42,7 @@ def _untimed(event: turnlog.Event) -> turnlog.Event | None:
     return UserUttered(event.text) if isinstance(event, UserUttered) else None
 
 
-def test_killed_before_any_statement_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
+def test_a_process_killed_before_any_statement_loses_nothing_acknowledged(tmp_path: Path) -> None:
     whole = started(0, tmp_path, "counted")
     points = int(whole.communicate()[1].split()[-1])
     assert points > 100

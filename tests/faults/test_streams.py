@@ -1,7 +1,7 @@
-"""A server is killed at every point of an answer that streams, and started again.
+"""A server is killed at every point of a streamed answer, and started again.
 
 Each message comes once, each recorded result of a tool is the only one, nothing is lost, and the
-client goes on.
+client continues.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def killed() -> Iterator[Server]:
 
 
 async def by_socket(server: Server, id: str) -> list[str]:
-    """What a Socket.IO client heard that was there before and came back."""
+    """The messages that a connected Socket.IO client heard, before and after it came back."""
     async with connected(server.url) as client:
         began = await client.session(session_id=id, after=0)
         await said(lambda: client.say("one", message_id=f"{id}-1"))
@@ -67,7 +67,7 @@ def answers(heard: list[tuple[str, Any]]) -> int:
 
 
 def previews_are_replaced(heard: list[tuple[str, Any]]) -> None:
-    """Each message that was shown as chunks from its beginning is what came whole after them."""
+    """Each message shown as chunks from its beginning is replaced by the whole message."""
     preview = ""
     for name, data in heard:
         if name == "bot_chunk":
@@ -80,7 +80,7 @@ def previews_are_replaced(heard: list[tuple[str, Any]]) -> None:
 
 
 async def by_page(server: Server, id: str) -> list[str]:
-    """What the chat page heard that was there before and came back."""
+    """The messages that an open chat page heard, before and after it came back."""
     async with opened(server.url, conversation=id) as page:
         messages: list[Any] = []
         listening = asyncio.create_task(listened(page, messages))
@@ -113,7 +113,7 @@ def spoken(messages: list[Any]) -> int:
 
 
 async def said(say: Callable[[], Awaitable[Any]]) -> None:
-    """Say something; whether its acknowledgement still comes does not matter."""
+    """Send a message; its acknowledgement may or may not arrive."""
     with suppress(httpx.HTTPError, SocketIOError):
         await say()
 
@@ -126,7 +126,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @pytest.mark.parametrize("client", [by_socket, by_page])
 @pytest.mark.parametrize("point", POINTS if LONG else SHORT)
-async def test_an_answer_goes_on_after_a_kill(
+async def test_an_answer_continues_after_a_kill(
     killed: Server, point: str, client: Callable[[Server, str], Awaitable[list[str]]]
 ) -> None:
     id = f"{point} {client.__name__}"

@@ -26,7 +26,7 @@ class Undone(Exception):
 def followed(
     write: Callable[[int, random.Random], None], read: Callable[[int], list[int]]
 ) -> list[int]:
-    """The positions a follower reads, going on from the last, while the writers write."""
+    """The positions that a follower reads, continuing from the last, while the writers write."""
     stopping = threading.Event()
 
     def work(number: int) -> None:

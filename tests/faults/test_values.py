@@ -33,7 +33,7 @@ def nested(depth: int) -> Any:
 
 
 @pytest.mark.parametrize("megabytes", [1, 4, 10])
-def test_a_large_event_is_stored_or_refused_at_once(any_url: str, megabytes: int) -> None:
+def test_a_large_event_is_stored_or_refused_immediately(any_url: str, megabytes: int) -> None:
     with turnlog.open(any_url) as log:
         text = "x" * (megabytes * 1_000_000 - 100)
         begun = time.monotonic()
@@ -47,7 +47,7 @@ def test_a_large_event_is_stored_or_refused_at_once(any_url: str, megabytes: int
         assert time.monotonic() - begun < 2
 
 
-def test_what_can_be_held_comes_back_the_same(any_url: str) -> None:
+def test_values_that_can_be_stored_round_trip(any_url: str) -> None:
     with turnlog.open(any_url) as log:
         for number, value in enumerate(HOLDABLE):
             text = value if isinstance(value, str) else str(number)
@@ -59,7 +59,7 @@ def test_what_can_be_held_comes_back_the_same(any_url: str) -> None:
             assert id in log
 
 
-def test_what_cannot_be_held_is_refused_and_nothing_is_stored(any_url: str) -> None:
+def test_values_that_cannot_be_stored_are_refused_and_nothing_is_stored(any_url: str) -> None:
     with turnlog.open(any_url) as log:
         for value in [*UNHOLDABLE, nested(1000), nested(100_000)]:
             with pytest.raises(InvalidEvent):

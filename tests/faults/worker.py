@@ -16,9 +16,9 @@ from turnlog.projections import tail
 
 
 def crash(url: str, run: str, threads: str = "4", behind: str = "1000") -> None:
-    """Record for ever in several threads; each key goes to stdout once it is acknowledged.
+    """Record forever in several threads; each key goes to stdout once it is acknowledged.
 
-    behind: rows after which it brings the derived tables up.
+    behind: rows after which it updates the derived tables.
     """
     tail.BEHIND_ROWS = int(behind)
     log = turnlog.open(url)
@@ -57,7 +57,7 @@ def once(url: str, number: str, start: str = "0") -> None:
 
 
 def repeat(url: str, number: str, start: str) -> None:
-    """Record a message that others record too, with something of its own, and that again."""
+    """Record a message that others record too, with an event of this process, and both again."""
     with turnlog.open(url) as log:
         time.sleep(max(0.0, float(start) - time.time()))
         for turn in range(20):
@@ -67,9 +67,9 @@ def repeat(url: str, number: str, start: str) -> None:
 
 
 def keyed(url: str, number: str, keys: str, behind: str) -> None:
-    """Record a message for each key, in an order of its own; the answers go to stdout.
+    """Record a message for each key, in this process's order; the answers go to stdout.
 
-    behind: rows after which it brings the derived tables up.
+    behind: rows after which it updates the derived tables.
     """
     tail.BEHIND_ROWS = int(behind)
     order = list(range(int(keys)))
@@ -94,7 +94,7 @@ def written(url: str, number: str, turns: str, behind: str, acknowledged: str) -
 
 
 def publish(url: str, folder: str, run: str) -> None:
-    """Record for ever, and publish a head after a few turns each; a line says which."""
+    """Record forever, and publish a head after a few turns each; each line numbers it."""
     from turnlog.audit.publishing import Publisher
     from turnlog.proof.folder import TileFolder
     from turnlog.proof.keys import COSIGNATURE, PLAIN, Signer

@@ -1,1 +1,1 @@
-"""Logs of every format there has been, and what they say."""
+"""Logs of every past format, and their content."""

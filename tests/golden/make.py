@@ -1,6 +1,6 @@
-"""Writes a log of the present format, and what it says: python -m tests.golden.make t1
+"""Writes a log of the present format, and its content: python -m tests.golden.make t1
 
-Once released, a golden file is never made again: the tests read it for ever.
+Once released, a golden file is never made again: the tests read it forever.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _by_hand(log: Turnlog) -> None:
 
 
 def _of_every_type(log: Turnlog) -> None:
-    """Two events of each type, whatever hypothesis puts into their fields."""
+    """Two events of each type, with whatever hypothesis puts into their fields."""
 
     def record(number: int, kind: type[Any]) -> None:
         @settings(max_examples=8, derandomize=True, database=None, deadline=None)
@@ -96,7 +96,7 @@ def _of_every_type(log: Turnlog) -> None:
 
 
 def said(log: Turnlog) -> bytes:
-    """What a log says of each conversation, one JSON line each."""
+    """The log's content, one JSON line for each conversation."""
     return b"".join(plain.dumps(line) + b"\n" for line in _lines(log))
 
 

@@ -1,4 +1,4 @@
-"""A log of every past format opens, verifies and says what it said when it was made (12)."""
+"""A log of every past format opens, verifies and has the same content as when it was made (12)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_there_are_golden_files() -> None:
     assert "t1" in [path.stem for path in FILES]
 
 
-def test_it_says_what_it_said(golden: Path) -> None:
+def test_a_golden_log_shows_the_same_conversations(golden: Path) -> None:
     with turnlog.open(f"sqlite:///{golden}") as log:
         found = said(log).splitlines()
     expected = (HERE / f"{golden.stem}.jsonl").read_bytes().splitlines()
@@ -43,7 +43,7 @@ def test_it_says_what_it_said(golden: Path) -> None:
     assert len(found) > 50
 
 
-def test_it_verifies_and_goes_on_without_losing_its_bytes(golden: Path) -> None:
+def test_a_golden_log_verifies_and_continues_without_losing_bytes(golden: Path) -> None:
     before = stored(golden)
     db = f"sqlite:///{golden}"
     assert run("verify", "--db", db)[0] == 0

@@ -1,4 +1,4 @@
-"""Generated messages: of every part there is, and in the shapes of four frameworks."""
+"""Generated messages: with every kind of part, and in the shapes of four frameworks."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ metadata = st.dictionaries(
 
 @st.composite
 def messages(draw: st.DrawFn) -> Message:
-    """Of any role, with any parts in any order, and everything that can be said beside."""
+    """Of any role, with any parts in any order, and every optional field."""
     role = draw(st.sampled_from(list(PARTS)))
     held = draw(st.lists(st.one_of(PARTS[role]), max_size=5))
     if role == "tool":
@@ -126,7 +126,7 @@ pydantic_ai = st.lists(st.one_of(
     returned(content=values, is_error=st.booleans()),
     one("user", text, metadata=st.just({"part": "retry-prompt"})),
 ), max_size=8)  # fmt: skip
-"""Arguments as a text or an object, signatures, prompts to try again, images in bytes."""
+"""Arguments as a text or an object, signatures, prompts to retry, images as bytes."""
 
 openai_agents = st.lists(st.one_of(
     one("developer", text), one("user", text), some("user", text, link, image),
@@ -145,7 +145,7 @@ adk = st.lists(st.one_of(
          metadata=st.just({"branch": "root_agent.weather_agent"})),
     returned(content=objects),
 ), max_size=8)  # fmt: skip
-"""No instructions; the author is an agent; results are objects; signatures on calls too."""
+"""No instructions; the author is an agent; results are objects; calls have signatures too."""
 
 FRAMEWORKS = {
     "langgraph": langgraph, "pydantic-ai": pydantic_ai, "openai-agents": openai_agents, "adk": adk,

@@ -48,13 +48,13 @@ Erase = Callable[[Turnlog, str, int], Turnlog]
 
 ERASING = 1 / 200
 MOST = 12
-"""Conversations that there are at a time."""
+"""The largest number of conversations at a time."""
 
 
 class Node(msgspec.Struct, frozen=True):
-    """An event. parent: the number of the one that it goes on from. uid: shared by copies.
+    """An event. parent: the number of the event that it continues from. uid: shared by copies.
 
-    path_turn: its turn on its branch. left: where the other branches ended when it came.
+    path_turn: its turn on its branch. left: where the other branches ended when it was recorded.
     """
 
     uid: int
@@ -63,15 +63,15 @@ class Node(msgspec.Struct, frozen=True):
     text: str | None = None
     opens: bool = False
     path_turn: int = 0
-    goes_on: bool = False
+    continues: bool = False
     branch: str | None = None
     left: dict[str, int] = {}
 
 
 class Copy(msgspec.Struct):
-    """A conversation. forks: those that were made of it. shared: how many events it was given.
+    """A conversation. forks: those made from it. shared: how many events it shares with its origin.
 
-    edits: by number, of which message to what.
+    edits: by number, the message edited and its new text.
     """
 
     nodes: list[Node] = []
@@ -94,7 +94,7 @@ class Copy(msgspec.Struct):
         return {**self.newest.left, self.newest.branch or "main": self.last}
 
     def sayable(self) -> list[int]:
-        """Numbers of the users' messages whose words are there."""
+        """Numbers of the users' messages whose words exist."""
         return [n for n, node in enumerate(self.nodes, 1) if node.text and n > self.hidden]
 
     def path(self) -> Iterator[int]:
@@ -112,7 +112,7 @@ class Copy(msgspec.Struct):
 
 
 class Model:
-    """Does what the log does, by copying, and asks the log whether it did the same."""
+    """Does what the log does, by copying, and compares the log's results with its own."""
 
     def __init__(self, log: Turnlog, random: Random, erase: Erase | None = None) -> None:
         self.log = log
@@ -196,7 +196,7 @@ class Model:
         self.copies[as_] = fork
         origin.forks.append(as_)
         raw = list(self.log.history(as_).events())
-        self.add(as_, goes_on=True)
+        self.add(as_, continues=True)
         while fork.last < len(raw):  # what was hidden since
             self.add(as_)
         self.check(as_)
@@ -208,7 +208,7 @@ class Model:
         branch = self.random.choice([None, "x", "y", "main"])
         before = self.log.history(name).state(to).context
         recorded = self.log.checkout(name, branch, event=to)
-        self.went_on(name, to, branch, recorded)
+        self.continued(name, to, branch, recorded)
         head, _ = self.log.head(name)
         now = self.log.history(name).state(head.event).context
         if not copy.redacted and not copy.hidden and not copy.edits:
@@ -222,20 +222,20 @@ class Model:
         if branch == (copy.newest.branch or "main"):
             assert not recorded.commits
         else:
-            self.went_on(name, copy.branches[branch], branch, recorded)
+            self.continued(name, copy.branches[branch], branch, recorded)
 
-    def went_on(self, name: str, to: int, branch: str | None, recorded: Recorded) -> None:
+    def continued(self, name: str, to: int, branch: str | None, recorded: Recorded) -> None:
         copy = self.copies[name]
         before = copy.newest.branch or "main"
         left, now = copy.newest.left, branch or copy.newest.branch
         if branch is not None and branch != before:
-            end = copy.newest.parent if copy.newest.goes_on else copy.last
+            end = copy.newest.parent if copy.newest.continues else copy.last
             left = {b: last for b, last in left.items() if b != branch} | {before: end}
         there = (copy.nodes[to - 1].branch if to else None) or "main"
         [event] = recorded.events
         assert isinstance(event, HistoryContinued)
         assert (event.event, event.from_branch or now or "main") == (to, there)
-        self.add(name, to, goes_on=True, branch=now, left=left)
+        self.add(name, to, continues=True, branch=now, left=left)
 
     def edit(self, name: str) -> None:
         copy = self.copies[name]
@@ -246,7 +246,7 @@ class Model:
             copy.edits[copy.last] = number, text
 
     def erase(self, name: str) -> None:
-        """Drop the content of a message; whoever shares it has it no more."""
+        """Drop the content of a message; every conversation that shares it loses it."""
         copy = self.copies[name]
         if self.erase_in is not None and (said := copy.sayable()):
             number = self.random.choice(said)
@@ -325,7 +325,7 @@ class Model:
         ]
 
     def read_models(self) -> list[Any]:
-        """Every entry of every read model, and what is found by key."""
+        """Every entry of every read model, and the results of lookups by key."""
         found: list[Any] = []
         for name in PROJECTIONS:
             view = self.log.view(name)
@@ -356,7 +356,7 @@ class Said(KeyedProjection):
 
 
 def erased_in_sqlite(log: Turnlog, name: str, number: int) -> Turnlog:
-    """The same log, opened again, without what an event said; what is derived is made anew."""
+    """The same log, opened again, without an event's words; what is derived from it is rebuilt."""
     row, url = log.history(name).holding(number), log.store.url
     place = number - row.commit().first_event
     commitments, parts = dropped(row.commitments, row.parts, lambda each: each == place)
@@ -372,7 +372,7 @@ def erased_in_sqlite(log: Turnlog, name: str, number: int) -> Turnlog:
 
 @pytest.mark.parametrize("where", ["memory", "sqlite", "postgres"])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_the_log_does_what_copying_would(
+def test_the_log_agrees_with_a_model_that_copies(
     where: str,
     seed: int,
     tmp_path: Path,

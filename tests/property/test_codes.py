@@ -1,4 +1,4 @@
-"""Codes in a text are those of a plain pattern, which takes quadratic time."""
+"""Codes found in a text equal those of a plain pattern, which takes quadratic time."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PLAIN = re.compile(rf"[^{SEPARATORS}]*\d[^{SEPARATORS}]*|\S+@\S+\.\w+")
 
 @settings(max_examples=2_000)
 @given(st.text("a1@., -é٣_/:", max_size=14))
-def test_they_are_those_of_a_plain_pattern(text: str) -> None:
+def test_codes_found_equal_those_of_a_plain_pattern(text: str) -> None:
     assert [*codes(text)] == PLAIN.findall(text)
 
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("text", ["x", "@", "a.", "a@.", "@a@.", ",", "x,", "12,"])
-def test_a_long_one_is_gone_through_once(text: str) -> None:
+def test_a_long_code_is_scanned_once(text: str) -> None:
     long = text * (600_000 // len(text))
     assert sum(map(len, codes(long))) <= len(long)
 

@@ -1,4 +1,4 @@
-"""What one framework wrote, the other reads and goes on with: messages of any parts."""
+"""One framework reads and continues what another wrote: messages of any parts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ THREAD: Any = {"configurable": {"thread_id": "a"}}
 
 
 async def loaded(log: Turnlog) -> list[m.ModelMessage]:
-    """As whoever has not seen the conversation before reads it."""
+    """As a reader without the conversation in memory sees it."""
     found = await TurnlogConversationStore(log).load("a")
     return found.messages if found else []
 
@@ -40,7 +40,7 @@ def read_back(messages: Iterable[m.ModelMessage]) -> list[Message]:
 
 
 def understood(messages: Iterable[Message]) -> Iterator[Message]:
-    """Without what pydantic-ai has no place for, and the type that it guesses from an address."""
+    """Without the parts that pydantic-ai lacks, and the type that it guesses from an address."""
     for message in messages:
         parts = (part for part in message.parts if not isinstance(part, Opaque))
         yield replace(message, parts=tuple(_guessed(p) for p in parts if _has_place(p)))
@@ -57,7 +57,7 @@ def _guessed(part: Any) -> Any:
 @pytest.mark.parametrize("shape", FRAMEWORKS.values(), ids=FRAMEWORKS)
 @settings(max_examples=40, deadline=None)
 @given(data=st.data())
-async def test_pydantic_ai_reads_what_was_recorded_and_goes_on(
+async def test_pydantic_ai_reads_recorded_messages_and_continues(
     shape: st.SearchStrategy[list[Message]], data: st.DataObject
 ) -> None:
     messages = data.draw(shape)
@@ -78,7 +78,7 @@ async def test_pydantic_ai_reads_what_was_recorded_and_goes_on(
 @pytest.mark.parametrize("shape", FRAMEWORKS.values(), ids=FRAMEWORKS)
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-async def test_a_graph_goes_on_with_what_pydantic_ai_wrote(
+async def test_a_graph_continues_what_pydantic_ai_wrote(
     shape: st.SearchStrategy[list[Message]], data: st.DataObject
 ) -> None:
     messages = data.draw(shape.filter(lambda drawn: not any(map(_is_mixed, drawn))))
@@ -100,7 +100,7 @@ async def test_a_graph_goes_on_with_what_pydantic_ai_wrote(
 
 
 def _is_mixed(message: Message) -> bool:
-    """Whether calls whose arguments are not JSON stand among others, which LangChain sorts."""
+    """Whether some calls have arguments that are not JSON, which LangChain sorts."""
     calls = [part for part in message.parts if isinstance(part, ToolCall)]
     return len({isinstance(call.arguments, str) for call in calls}) > 1
 

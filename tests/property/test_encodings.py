@@ -1,4 +1,4 @@
-"""Every event, whatever its fields hold, comes back from both of our encodings."""
+"""Every event, with any values in its fields, round-trips through both of our encodings."""
 
 from __future__ import annotations
 
@@ -13,6 +13,6 @@ from turnlog.testing import strategies
 
 
 @given(strategies.events())
-def test_an_event_comes_back_from_the_log_and_from_plain_json(event: e.Event) -> None:
+def test_an_event_round_trips_through_the_log_and_plain_json(event: e.Event) -> None:
     assert checked("c", [event]) == (event,)
     assert plain.from_plain(json.loads(plain.dumps(plain.to_plain(event)))) == event

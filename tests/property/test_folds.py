@@ -1,4 +1,4 @@
-"""Folding in pieces, from any state on, is a replay of everything; a model copies every state."""
+"""Folding in pieces, from any state on, equals a full replay; a model copies every state."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from turnlog.projections import live_head
 from turnlog.projections.rebuilding import rebuild_heads
 
 decided = histories.map(lambda asked: raw(recorded(asked, [1])))
-"""What is recorded of what a conversation was asked for."""
+"""The events recorded when a conversation is asked for these."""
 
 
 def copied(events: list[e.Event]) -> list[State]:
-    """The state after every event, the initial one first, each of them kept."""
+    """The state after every event, the initial one first, each copied."""
     state = State()
     after = [state.copy()]
     for number, event in enumerate(events, 1):
@@ -56,13 +56,13 @@ def rewritten(context: Context, events: list[e.Event]) -> Context:
 
 
 def known(events: list[e.Event]) -> At:
-    """What can be gone back to after these events, from the model."""
+    """The states that these events can go back to, from the model."""
     after = copied(events)
     return lambda number: rewritten(after[number].context, events[number:])
 
 
-def goes_back_behind(events: list[e.Event], cut: int) -> bool:
-    """Whether the events after a cut go back to before it, and nothing later takes that back."""
+def goes_back_before_cut(events: list[e.Event], cut: int) -> bool:
+    """Whether the events after a cut go back to before it, and nothing later undoes that."""
     rewinds = [
         (number, event.to or 0)
         for number, event in enumerate(events, 1)
@@ -74,7 +74,7 @@ def goes_back_behind(events: list[e.Event], cut: int) -> bool:
 @pytest.mark.parametrize(
     "holds",
     [
-        lambda events: any(goes_back_behind(events, cut) for cut in range(len(events))),
+        lambda events: any(goes_back_before_cut(events, cut) for cut in range(len(events))),
         lambda events: any(  # a rewind of a rewind
             isinstance(event, Rewind) and any(isinstance(x, Rewind) for x in events[event.to : n])
             for n, event in enumerate(events)
@@ -86,13 +86,13 @@ def goes_back_behind(events: list[e.Event], cut: int) -> bool:
         ),
     ],
 )
-def test_the_histories_hold_what_the_laws_are_about(holds: Any) -> None:
+def test_the_histories_cover_the_cases_of_the_laws(holds: Any) -> None:
     find(decided, holds, settings=settings(phases=[Phase.generate], max_examples=5_000))
 
 
 @settings(max_examples=50)
 @given(decided)
-def test_a_replay_is_what_the_model_has(events: list[e.Event]) -> None:
+def test_a_replay_equals_the_model(events: list[e.Event]) -> None:
     for number, state in enumerate(copied(events)):
         assert replay(events[:number]) == state
         assert fold(State(), events[:number]) == state
@@ -100,7 +100,7 @@ def test_a_replay_is_what_the_model_has(events: list[e.Event]) -> None:
 
 @settings(max_examples=50)
 @given(decided)
-def test_going_on_from_any_state_is_replaying_all(events: list[e.Event]) -> None:
+def test_continuing_from_any_state_equals_a_full_replay(events: list[e.Event]) -> None:
     after = copied(events)
     for cut in range(len(events) + 1):
         at = known(events[:cut])
@@ -114,7 +114,7 @@ def test_going_on_from_any_state_is_replaying_all(events: list[e.Event]) -> None
 def test_a_fold_that_needs_the_past_says_so(events: list[e.Event]) -> None:
     after = copied(events)
     for cut in range(len(events) + 1):
-        if goes_back_behind(events, cut):
+        if goes_back_before_cut(events, cut):
             with pytest.raises(LookupError, match="give `at`"):
                 fold(after[cut].copy(), events[cut:])
         else:
@@ -136,7 +136,9 @@ def test_pieces_of_any_size_give_every_state(
 
 
 @given(decided, sizes)
-def test_a_fold_of_what_still_grows_looks_again(events: list[e.Event], chosen: list[int]) -> None:
+def test_a_fold_of_growing_events_reads_them_again(
+    events: list[e.Event], chosen: list[int]
+) -> None:
     after = copied(events)
     there: list[e.Event] = []
     folded = Fold(lambda: there)
@@ -148,7 +150,7 @@ def test_a_fold_of_what_still_grows_looks_again(events: list[e.Event], chosen: l
 
 @settings(max_examples=50)
 @given(decided)
-def test_the_past_is_read_where_it_is_gone_back_to(events: list[e.Event]) -> None:
+def test_the_past_is_read_at_the_target_of_a_rewind(events: list[e.Event]) -> None:
     for cut in range(len(events) + 1):
         state = replay(events[:cut])
         at, model = past(GrowingHistory(NoHistory(), State(), events), state), known(events[:cut])
@@ -158,7 +160,7 @@ def test_the_past_is_read_where_it_is_gone_back_to(events: list[e.Event]) -> Non
 
 @settings(max_examples=50)
 @given(decided)
-def test_a_context_is_kept_until_it_is_used_last(events: list[e.Event]) -> None:
+def test_a_context_is_kept_until_its_last_use(events: list[e.Event]) -> None:
     notes = _Notes(events, 0, no_past)
     notes.fold(State(), iter(events))
     assert not notes._kept
@@ -179,23 +181,23 @@ def record(log: Turnlog, asked: list[e.Event], size: int) -> None:
 
 @settings(max_examples=30)
 @given(asked=histories, chosen=sizes)
-def test_what_goes_back_to_before_a_snapshot_gets_its_own(
+def test_a_commit_that_goes_back_before_a_snapshot_gets_its_own(
     asked: list[e.Event], chosen: list[int]
 ) -> None:
-    """So a reader who begins at a snapshot needs nothing from before it."""
+    """So a reader that begins at a snapshot needs nothing from before it."""
     with patch.object(live_head, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
         while asked:
             record(log, asked, chosen[len(asked) % len(chosen)])
         log.current.catch_up()
-        stands = [snapshot.event for snapshot in snapshots_of(log.store.reader, "c")]
+        taken = [snapshot.event for snapshot in snapshots_of(log.store.reader, "c")]
         for commit in log.history("c").commits():
-            last = max([0, *(event for event in stands if event < commit.first_event)])
-            assert not goes_behind(commit.events, last) or commit.last_event in stands
+            last = max([0, *(event for event in taken if event < commit.first_event)])
+            assert not goes_behind(commit.events, last) or commit.last_event in taken
 
 
 @settings(max_examples=20)
 @given(asked=histories, chosen=sizes, pause=st.integers(1, 5))
-def test_who_reads_what_another_writes_folds_the_same(
+def test_a_reader_of_another_writers_events_folds_the_same_state(
     asked: list[e.Event], chosen: list[int], pause: int
 ) -> None:
     with (
@@ -214,7 +216,7 @@ def test_who_reads_what_another_writes_folds_the_same(
 
 @settings(max_examples=20)
 @given(asked=histories, chosen=sizes, size=st.integers(1, 4))
-def test_heads_made_again_in_batches_of_any_size_are_those_that_were(
+def test_heads_rebuilt_in_batches_of_any_size_are_unchanged(
     asked: list[e.Event], chosen: list[int], size: int
 ) -> None:
     with patch.object(live_head, "SNAPSHOT_EVERY", 5), turnlog.open("memory:") as log:
@@ -227,19 +229,19 @@ def test_heads_made_again_in_batches_of_any_size_are_those_that_were(
         assert verify(log.store).faults == []
 
 
-def test_an_event_that_nobody_has_resolved_has_no_effect():
+def test_an_unresolved_event_has_no_effect():
     events = [e.SlotSet("a", 1), e.UserUtteranceReverted(), e.HistoryReplaced(to=7)]
     assert replay(events).slots == fold(State(), events).slots == {"a": 1}
 
 
-def test_what_is_given_again_must_hold_what_was_taken():
+def test_events_read_again_must_include_those_taken():
     folded = Fold(lambda: [e.SlotSet("a", 1)])
     folded.take([e.SlotSet("a", 1), e.SlotSet("a", 2)])
     with pytest.raises(LookupError, match="event 3 is not among those given again"):
         folded.take([e.HistoryReplaced(to=1)])
 
 
-def test_one_more_event_goes_back_with_the_past_alone():
+def test_a_single_event_goes_back_only_with_the_past():
     events = [e.SlotSet("a", 1), e.SlotSet("a", 2)]
     back = e.HistoryReplaced(to=1)
     with pytest.raises(LookupError, match="returns to event 1"):

@@ -1,4 +1,4 @@
-"""Values read in one go are those that a closer look finds, whatever is in them."""
+"""Values read in one pass equal those of a careful read, whatever their content."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEYS = TEXTS.map(json.dumps)
 
 @st.composite
 def containers(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
-    """Now and then a key stands twice, or blanks are before a colon."""
+    """Now and then a duplicate key, or blanks before a colon."""
     blank, items = draw(BLANKS), draw(st.lists(inner, max_size=4))
     if draw(st.booleans()):
         return f"[{blank}" + f"{blank},".join(items) + "]"
@@ -52,7 +52,7 @@ def _look_closer(source: bytes, depth: int) -> Any:
 
 
 @given(JSON, BLANKS, st.sampled_from([0, 1, 2, 100]), st.integers(0, 40))
-def test_a_quick_look_and_a_closer_one_agree(text: str, end: str, depth: int, cut: int) -> None:
+def test_a_fast_and_a_careful_read_agree(text: str, end: str, depth: int, cut: int) -> None:
     source = (text + end).encode(errors="surrogatepass")
     for each in (source, source[:cut], source + b"]"):
         quick = _outcome(each, depth)
@@ -78,7 +78,7 @@ def test_brackets_in_texts_are_not_nested(text: str, enough: int) -> None:
 
 
 def _elements(source: bytes, below: Sequence[str], keep: int) -> Any:
-    """What comes, and the error that ends it."""
+    """The elements, and the error that ends them."""
     found: list[Any] = []
     try:
         for each in json_stream.elements(BytesIO(source), keep, below):
@@ -95,7 +95,7 @@ DOCUMENTS = containers(JSON) | containers(JSON).map(
 
 
 @given(DOCUMENTS, st.sampled_from([(), ("a",), ("a", "")]), st.integers(0, 60), st.integers(3, 9))
-def test_elements_read_at_once_are_those_of_a_stream(
+def test_elements_read_whole_equal_those_of_a_stream(
     text: str, below: Sequence[str], cut: int, chunk: int
 ) -> None:
     source = text.encode(errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""Lines that turnlog wrote are read at once, and as they are read with a closer look."""
+"""Lines that turnlog wrote are read in one pass, with the same result as a careful read."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ EVENTS = b'[{"type":"UserUttered","text":"hi"},{"type":"SlotSet","name":"n","val
 LINE = b'{"format":"turnlog/1","conversation":"c","events":' + EVENTS + b"}"
 
 
-def test_a_line_of_our_own_is_read_at_once() -> None:
+def test_a_line_that_turnlog_wrote_is_read_in_one_pass() -> None:
     assert at_once(LINE) == Dialogue("c", (UserUttered("hi"), SlotSet("n", 1)))
 
 
@@ -66,6 +66,6 @@ def test_a_line_of_our_own_is_read_at_once() -> None:
         (b'"c",', b'"c","first_event":3,"first_turn":1,'),
     ],
 )
-def test_whatever_is_odd_takes_a_closer_look(old: bytes, new: bytes) -> None:
+def test_an_odd_line_is_read_with_care(old: bytes, new: bytes) -> None:
     assert old in LINE
     assert at_once(LINE.replace(old, new, 1)) is None

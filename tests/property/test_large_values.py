@@ -1,4 +1,4 @@
-"""Laws of values that stand apart: what was said comes back, and nothing else is kept or named."""
+"""Laws of values stored apart: they round-trip, and nothing else is kept or named."""
 
 from __future__ import annotations
 
@@ -56,7 +56,9 @@ def read(made: Columns, kept: Kept, commitments: bytes = b"", parts: bytes = b""
 
 @settings(max_examples=100)
 @given(some)
-def test_a_commit_comes_back_and_its_row_names_all_that_stands_apart(events: list[e.Event]) -> None:
+def test_a_commit_round_trips_and_its_row_names_all_values_stored_apart(
+    events: list[e.Event],
+) -> None:
     kept = Kept()
     commit, made = stored(events, kept)
     assert read(made, kept) == commit
@@ -69,7 +71,7 @@ def test_a_commit_comes_back_and_its_row_names_all_that_stands_apart(events: lis
 
 @settings(max_examples=100)
 @given(some, st.sets(st.integers(0, 4)))
-def test_what_is_dropped_takes_its_names_along_and_no_other(
+def test_dropping_an_event_drops_exactly_the_names_of_its_values(
     events: list[e.Event], places: set[int]
 ) -> None:
     kept, of_others = Kept(), Kept()

@@ -26,10 +26,10 @@ talks = (
 
 
 @given(talks, sizes, st.integers(0, 12), st.sampled_from([0, branches.NEAR]))
-def test_the_last_are_the_end_of_all(
+def test_the_last_messages_are_the_end_of_all_messages(
     asked: list[e.Event], chosen: list[int], count: int, near: int
 ) -> None:
-    """near: what is left behind farther away is passed over."""
+    """near: branches left farther away than this are skipped."""
     conversation: Any = recorded(asked, chosen)
     every = list(conversation.messages())
     with patch.object(branches, "NEAR", near):

@@ -61,7 +61,7 @@ talk = messages | messages | about_messages | others | backwards | backwards | c
 asks = talk | actions
 listened = st.tuples(st.just(e.ActionExecuted(LISTEN)), messages, about_messages)
 lengths = st.sampled_from([(0, 5), (10, 30)])
-"""Left to itself, hypothesis makes lists of five events, in which little can happen."""
+"""By itself, hypothesis makes lists of five events, in which little can happen."""
 
 
 def flat(pieces: list[Any]) -> list[e.Event]:
@@ -72,11 +72,11 @@ histories = st.tuples(st.sampled_from([asks | listened, talk]), lengths).flatmap
     lambda chosen: st.lists(chosen[0], min_size=chosen[1][0], max_size=chosen[1][1])
 )
 histories = histories.map(flat).map(accepted)
-"""What a conversation can be asked for, one after the other; some are without any action."""
+"""What a conversation can be asked for, in order; some are without any action."""
 
 
 def recorded(asked: list[e.Event], sizes: list[int]) -> Conversation:
-    """A conversation that was asked for the events in commits of these sizes, over and over."""
+    """A conversation that was asked for the events in commits of these sizes, repeated."""
     conversation = Conversation("c", State(), NoHistory())
     start = turn = 0
     while start < len(asked):
@@ -104,7 +104,7 @@ SAID = e.UserUttered | e.BotUttered
         lambda events, state: state.loops and state.context.loop,
     ],
 )
-def test_the_histories_hold_what_the_laws_are_about(holds: Any) -> None:
+def test_the_histories_cover_the_cases_of_the_laws(holds: Any) -> None:
     def condition(asked: list[e.Event]) -> bool:
         events = raw(recorded(asked, [1]))
         return bool(holds(events, replay(events)))
@@ -125,12 +125,12 @@ sizes = st.lists(st.integers(1, 7), min_size=1, max_size=3)
 
 
 def raw(conversation: Conversation) -> list[e.Event]:
-    """Its events as they are stored; what was redacted is in them."""
+    """Its events as stored, with redacted content."""
     return [event for commit in conversation.collect_events() for event in commit.events]
 
 
 @given(histories)
-def test_apply_leaves_the_state_it_was_given_alone(asked: list[e.Event]) -> None:
+def test_apply_does_not_change_its_argument(asked: list[e.Event]) -> None:
     state, events = State(), raw(recorded(asked, [1]))
     for event in events:
         before = state.copy()
@@ -141,9 +141,7 @@ def test_apply_leaves_the_state_it_was_given_alone(asked: list[e.Event]) -> None
 
 
 @given(histories, sizes)
-def test_how_events_are_gathered_into_commits_changes_nothing(
-    asked: list[e.Event], chosen: list[int]
-) -> None:
+def test_the_division_into_commits_changes_nothing(asked: list[e.Event], chosen: list[int]) -> None:
     one_by_one, gathered = recorded(asked, [1]), recorded(asked, chosen)
     assert list(gathered.events()) == list(one_by_one.events())
     assert gathered.state == one_by_one.state
@@ -152,7 +150,7 @@ def test_how_events_are_gathered_into_commits_changes_nothing(
 
 
 @given(histories, sizes)
-def test_what_was_decided_once_is_decided_the_same_again(
+def test_deciding_decided_events_again_changes_nothing(
     asked: list[e.Event], chosen: list[int]
 ) -> None:
     decided = raw(recorded(asked, chosen))
@@ -160,13 +158,13 @@ def test_what_was_decided_once_is_decided_the_same_again(
 
 
 @given(histories)
-def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
+def test_a_revert_restores_the_context_it_names(asked: list[e.Event]) -> None:
     events = raw(recorded(asked, [1]))
     for number, event in enumerate(events, 1):
         if isinstance(event, e.ActionReverted | e.UserUtteranceReverted | e.HistoryReplaced):
             assert event.to is not None
             before, after = replay(events[: event.to]).context, replay(events[:number]).context
-            for edit in events[event.to : number - 1]:  # what was rewritten since stays so
+            for edit in events[event.to : number - 1]:  # later edits and redactions stay
                 if isinstance(edit, e.MessageEdited | e.MessageRegenerated | e.MessageRedacted):
                     rewrite(before, edit)
             if event.to == 0:
@@ -177,11 +175,11 @@ def test_a_revert_gives_back_the_context_it_names(asked: list[e.Event]) -> None:
 
 
 @given(histories)
-def test_a_rewind_takes_back_the_last_message_and_what_followed(asked: list[e.Event]) -> None:
-    # a reference that knows one line of history: what continues elsewhere has laws of its own
+def test_a_rewind_retracts_the_last_message_and_what_followed(asked: list[e.Event]) -> None:
+    # a reference that knows one line of history: branches have their own laws
     apart = (e.LoopActivated, e.HistoryContinued)
     asked = [event for event in asked if not isinstance(event, apart)]
-    since: list[tuple[int, e.Event]] = []  # what is said and done in this session and counts
+    since: list[tuple[int, e.Event]] = []  # messages and actions of this session that count
     for number, event in enumerate(raw(recorded(accepted(asked), [1])), 1):
         if isinstance(event, e.SessionStarted | e.ConversationRestarted):
             since = []

@@ -50,7 +50,7 @@ class SqliteMachine(LogMachine):
 
 
 class SealedMachine(SqliteMachine):
-    """A sealed log does what one in memory does that begins with the same row."""
+    """A sealed log does the same as one in memory that begins with the same row."""
 
     def open(self) -> Turnlog:
         url = f"sqlite:///{self.folder}/log.db?synchronous=OFF"

@@ -1,4 +1,4 @@
-"""Many users at once: nobody ever sees another's unit, variables or values."""
+"""Many users at once: no user ever sees another's unit, variables or values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ slow = settings(
 
 
 def said(scripts: list[list[str]]) -> dict[str, list[str]]:
-    """What each user says; every text names its user."""
+    """The messages of each user; every text names its user."""
     return {f"u{n}": [f"u{n} {word}" for word in script] for n, script in enumerate(scripts)}
 
 

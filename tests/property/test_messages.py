@@ -1,4 +1,4 @@
-"""Laws of messages: to events and back, through the log's encoding; equal; fit for a model."""
+"""Laws of messages: to events and back, through the log's encoding; equality; fit for a model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ some = st.lists(any_message(), max_size=5)
 
 
 def stored(events: Sequence[Event]) -> list[Event]:
-    """As the log gives them back."""
+    """As the log returns them."""
     return list(binary.decode_events(binary.encode_events(checked("c", events))))
 
 
@@ -46,7 +46,7 @@ def read(events: Sequence[Event], first: int = 1) -> list[Message]:
 
 @settings(max_examples=200)
 @given(some, st.integers(1, 1000))
-def test_messages_come_back_from_their_events_as_they_were(said: list[Message], first: int) -> None:
+def test_messages_round_trip_through_their_events(said: list[Message], first: int) -> None:
     events = stored(list(recorded_as(said, first)))
     back = read(events, first)
     assert [replace(message, event=None) for message in back] == said
@@ -68,13 +68,13 @@ def test_a_framework_reads_back_what_it_wrote(name: str, data: st.DataObject) ->
 
 
 @given(some)
-def test_events_of_messages_come_back_from_their_json_too(said: list[Message]) -> None:
+def test_events_of_messages_round_trip_through_json(said: list[Message]) -> None:
     events = stored(list(recorded_as(said)))
     assert [from_plain(parse(dumps(event.as_dict()))) for event in events] == events
 
 
 @given(some, some)
-def test_messages_of_one_conversation_never_grow_together(
+def test_messages_of_one_conversation_are_never_joined(
     one: list[Message], other: list[Message]
 ) -> None:
     events = list(recorded_as([*one, *other]))
@@ -82,7 +82,7 @@ def test_messages_of_one_conversation_never_grow_together(
 
 
 @given(some)
-def test_what_is_between_the_events_of_a_message_does_not_matter(said: list[Message]) -> None:
+def test_other_events_between_those_of_a_message_do_not_matter(said: list[Message]) -> None:
     events = list(recorded_as(said))
     numbered = [(2 * n, replace(e, cause=e.cause and 2 * e.cause)) for n, e in enumerate(events, 1)]
     named = [
@@ -95,7 +95,7 @@ def test_what_is_between_the_events_of_a_message_does_not_matter(said: list[Mess
 
 
 @given(chats)
-def test_what_came_from_openai_is_recorded_again_as_it_reads(chat: list[dict[str, Any]]) -> None:
+def test_messages_from_openai_are_recorded_again_as_read(chat: list[dict[str, Any]]) -> None:
     found = read(stored(list(Messages().events(chat, "messages"))))
     again = read(stored(list(recorded_as(found))))
     assert identical(again, found)
@@ -106,14 +106,16 @@ def test_what_came_from_openai_is_recorded_again_as_it_reads(chat: list[dict[str
 
 
 @given(some, some)
-def test_equality_between_frameworks_is_one(one: list[Message], other: list[Message]) -> None:
+def test_equality_between_frameworks_is_an_equivalence(
+    one: list[Message], other: list[Message]
+) -> None:
     assert alike(one, one)
     assert alike(one, other) == alike(other, one)
     assert alike(one, other) or not identical(one, other)
 
 
 @given(some, st.randoms(use_true_random=False))
-def test_where_messages_of_a_role_are_cut_does_not_matter_between_frameworks(
+def test_cuts_between_messages_of_a_role_do_not_matter_between_frameworks(
     said: list[Message], chance: random.Random
 ) -> None:
     cut: list[Message] = []
@@ -136,7 +138,7 @@ def test_a_changed_word_is_a_difference(said: list[Message]) -> None:
 
 
 def check_calls(fit: Sequence[Message]) -> None:
-    """Each call is answered once, right after its message; nothing else is answered."""
+    """Each call is answered once, right after its message; no other call is answered."""
     waiting: list[str] = []
     for message in fit:
         if message.role == "tool":
@@ -152,7 +154,7 @@ def check_calls(fit: Sequence[Message]) -> None:
 
 
 @given(some)
-def test_what_a_model_reads_answers_every_call_right_after_it(said: list[Message]) -> None:
+def test_a_model_reads_the_result_of_every_call_right_after_it(said: list[Message]) -> None:
     fit = for_model(said)
     check_calls(fit)
     assert for_model(fit) == fit
@@ -182,10 +184,10 @@ called_histories = (
 
 
 @given(called_histories, sizes, st.integers(1, 8))
-def test_whatever_was_recorded_a_model_reads_each_call_answered_once(
+def test_a_model_reads_each_call_answered_once_in_any_conversation(
     asked: list[Event], chosen: list[int], count: int
 ) -> None:
-    """Rewinds, branches, redactions, compactions and ids that come again among them."""
+    """With rewinds, branches, redactions, compactions and repeated ids among them."""
     conversation: Any = recorded(asked, chosen)
     fit = list(conversation.messages(for_model=True))
     check_calls(fit)

@@ -1,4 +1,4 @@
-"""Read models: rebuilt, live, and in batches of any size, they hold the same."""
+"""Read models contain the same when rebuilt, live, and in batches of any size."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def record(log: Turnlog, id: str, events: list[e.Event]) -> None:
     try:
         log.record(id, *events)
     except turnlog.errors.InvalidEvent:
-        """A message that is not there was edited: nothing is recorded."""
+        """An edit of an unknown message: nothing is recorded."""
 
 
 def contents(log: Turnlog) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def test_a_rebuilt_read_model_equals_the_live_one(recordings, deleted, batch, da
 
 
 @given(recordings)
-def test_the_changes_of_slots_lead_to_the_slots_there_are(recordings) -> None:
+def test_the_changes_of_slots_lead_to_the_current_slots(recordings) -> None:
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         for id, events in recordings:
             record(log, id, events)
@@ -115,7 +115,7 @@ def test_a_transcript_has_every_message_once_in_order(recordings) -> None:
 
 
 @given(st.lists(asks | st.builds(e.HistoryReplaced, st.integers(0, 9)), max_size=30))
-def test_every_event_is_kept_or_taken_back_by_a_rewind_that_stands(asked) -> None:
+def test_every_event_counts_or_is_retracted_by_a_rewind_that_counts(asked) -> None:
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         for event in asked:
             record(log, "c", [event])

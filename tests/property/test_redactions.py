@@ -1,4 +1,4 @@
-"""What a redaction hides, whatever a conversation went through before and after it."""
+"""A redaction hides the same, whatever a conversation went through before and after it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from turnlog.projections import live_head
 from turnlog.projections.live_head import SNAPSHOT_EVERY
 
 WORDS = ("Xanthippe", "471193", "rue de l'Ourcq")
-"""Values of four characters and more, each of its own kind."""
+"""Values of four characters and more, each of a different kind."""
 
 SHORT = ("abc", True, 7, 2.5)
-"""Values that are told from others as a slot alone."""
+"""Values that are matched only as whole slots."""
 
 names = st.sampled_from(["a", "b"])
 words = st.sampled_from(WORDS)
@@ -70,17 +70,17 @@ conversations = st.lists(st.lists(turns, min_size=1, max_size=3), min_size=2, ma
 
 
 def recorded(log: Turnlog, asked: list[list[e.Event]], id: str = "c") -> list[e.Event]:
-    """The stored events of a conversation that was asked for these, a commit each."""
+    """The stored events of a conversation that was asked for these, one commit each."""
     for events in asked:
         try:
             log.record(id, *events)
         except InvalidEvent:
-            """What is not there was edited or redacted: nothing is recorded."""
+            """An edit or redaction of an unknown message: nothing is recorded."""
     return list(log.history(id).events()) if id in log else []
 
 
 def secrets(stored: list[e.Event]) -> Iterator[tuple[str, int]]:
-    """Each word that hidden events hold, and the number of the event from which on it is hidden."""
+    """Each word in hidden events, and the number of the event from which on it is hidden."""
     for message in {ev.message for ev in stored if isinstance(ev, e.MessageRedacted)}:
         for word in WORDS:
             if any(word in said(event) for event in hidden_with(message, stored)):
@@ -99,7 +99,7 @@ def hidden_with(message: int, stored: list[e.Event]) -> list[e.Event]:
 
 
 def said(event: e.Event) -> str:
-    """Where the rules look for values: text, entities, what was set."""
+    """Where the rules look for values: text, entities, values set."""
     entities = [entity.value for entity in getattr(event, "entities", ())]
     return json.dumps([getattr(event, "value", None), entities])
 
@@ -107,7 +107,7 @@ def said(event: e.Event) -> str:
 def set_again(word: str, message: int, stored: list[e.Event]) -> int:
     """Number of the first later message in whose turn the word may be kept; past the end if none.
 
-    Whether it is kept there is for the tests below.
+    The tests below check whether it is kept there.
     """
     later = 0
     for number, event in enumerate(stored, 1):
@@ -121,7 +121,7 @@ def set_again(word: str, message: int, stored: list[e.Event]) -> int:
 
 
 def shown(conversation: Any, first: int, last: float) -> bytes:
-    """What is shown of the events between two numbers, both left out."""
+    """The visible parts of the events between two numbers, both excluded."""
     lines = [r for r in conversation.recorded() if first < r.number < last]
     messages = [m for m in conversation.messages() if first < (m.event or 0) < last]
     return b"\n".join(
@@ -184,7 +184,7 @@ def test_the_chain_and_the_heads_follow_from_what_is_stored(asked: Any, every: i
 
 @given(conversations)
 @settings(max_examples=40)
-def test_what_is_exported_comes_in_as_it_is_shown(asked: Any) -> None:
+def test_an_export_is_imported_as_it_is_shown(asked: Any) -> None:
     with TemporaryDirectory() as folder:
         db, other = (f"sqlite:///{folder}/{name}.db" for name in ("one", "other"))
         out = Path(folder, "out.jsonl")
@@ -201,7 +201,7 @@ def test_what_is_exported_comes_in_as_it_is_shown(asked: Any) -> None:
 
 
 @given(conversations)
-def test_without_a_redaction_all_is_shown_as_it_was_recorded(asked: Any) -> None:
+def test_without_a_redaction_everything_is_shown_as_recorded(asked: Any) -> None:
     kept = [[x for x in events if not isinstance(x, e.MessageRedacted)] for events in asked]
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         stored = recorded(log, [events for events in kept if events])
@@ -212,7 +212,7 @@ def test_without_a_redaction_all_is_shown_as_it_was_recorded(asked: Any) -> None
             assert not any(r.redacted for r in now.recorded())
 
 
-# --- gone on from -------------------------------------------------------------------------------
+# --- continued ----------------------------------------------------------------------------------
 
 following: st.SearchStrategy[Any] = st.lists(
     turns
@@ -226,8 +226,8 @@ following: st.SearchStrategy[Any] = st.lists(
 )
 
 
-def looked_at(redactions: Redactions, events: list[e.Event]) -> list[Any]:
-    """All that can be seen of what is hidden."""
+def everything_seen(redactions: Redactions, events: list[e.Event]) -> list[Any]:
+    """Everything that shows what is hidden."""
     numbered = list(enumerate(events, 1))
     hidden = [(v.value, v.slots, v.since, v.until, v.known) for v in redactions._values]
     shown = [redactions.shown(*each) for each in numbered]
@@ -237,7 +237,7 @@ def looked_at(redactions: Redactions, events: list[e.Event]) -> list[Any]:
 
 @given(conversations, following, st.lists(st.integers(1, 4), max_size=8))
 @settings(max_examples=300)
-def test_what_is_gone_on_from_hides_what_the_whole_hides(
+def test_redactions_continued_in_steps_hide_what_the_whole_hides(
     asked: Any, more: list[e.Event], steps: list[int]
 ) -> None:
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
@@ -249,11 +249,13 @@ def test_what_is_gone_on_from_hides_what_the_whole_hides(
         known = known.followed_by(enumerate(stored[at : at + step], at + 1))
         at = min(at + step, len(stored))
         whole = Redactions(enumerate(stored[:at], 1))
-        assert looked_at(known, stored[:at]) == looked_at(whole, stored[:at])
+        assert everything_seen(known, stored[:at]) == everything_seen(whole, stored[:at])
 
 
 @pytest.mark.parametrize("turn", [0, 15, 29])
-def test_who_asks_again_pays_for_what_is_new(turn: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_request_costs_only_the_new_events(
+    turn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     walked: list[int] = []
     init = Consequences.__init__
 
@@ -263,7 +265,7 @@ def test_who_asks_again_pays_for_what_is_new(turn: int, monkeypatch: pytest.Monk
 
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         for number in range(30):
-            name = "Anna" if number == turn else f"nobody {number}"
+            name = "Anna" if number == turn else f"person {number}"
             log.record("c", e.UserUttered(f"I am {name}"), e.SlotSet("name", name), key=f"{number}")
         log.record("c", e.MessageRedacted(2 * turn + 1), e.UserUttered("go on"))
         before = log.conversation("c").state
@@ -322,7 +324,7 @@ def test_a_value_is_masked_as_a_whole_word_in_any_case():
         )
 
 
-def test_a_rewind_gives_back_nothing_of_a_redacted_answer_however_short():
+def test_a_rewind_restores_nothing_of_a_redacted_answer_of_any_length():
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         log.record("c", e.UserUttered("hi"), e.BotUttered("yes", {"image": "me.png"}))
         log.record("c", e.UserUttered("oops"), e.UserUtteranceReverted(), e.MessageRedacted(2))
@@ -331,7 +333,7 @@ def test_a_rewind_gives_back_nothing_of_a_redacted_answer_however_short():
         assert (bot.event, bot.text) == (2, None)
 
 
-def test_a_rewind_to_before_a_slot_was_set_anew_gives_nothing_hidden_back():
+def test_a_rewind_to_before_a_slot_was_set_again_restores_nothing_hidden():
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         log.record("c", e.UserUttered("I am Anna"), e.SlotSet("name", "Anna"))
         log.record("c", e.UserUttered("Bob, I mean"), e.SlotSet("name", "Bob"))
@@ -344,7 +346,7 @@ def test_a_rewind_to_before_a_slot_was_set_anew_gives_nothing_hidden_back():
         assert b"Anna" not in dumps([r.as_dict() for r in now.recorded()])
 
 
-def test_a_rewind_to_before_a_redacted_turn_gives_back_what_was_there():
+def test_a_rewind_to_before_a_redacted_turn_restores_the_state_there():
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         log.record("c", e.UserUttered("I am Bob"), e.SlotSet("name", "Bob"))
         log.record("c", e.UserUttered("Anna, I mean"), e.SlotSet("name", "Anna"))
@@ -352,7 +354,7 @@ def test_a_rewind_to_before_a_redacted_turn_gives_back_what_was_there():
         assert log.conversation("c").slots == {"name": "Bob"}
 
 
-def test_a_masked_entity_has_no_place_in_the_text():
+def test_a_masked_entity_has_no_position_in_the_text():
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         log.record("c", e.UserUttered("I am Anna"), e.SlotSet("name", "Anna"))
         entity = e.Entity("who", "Anna", 0, 4)

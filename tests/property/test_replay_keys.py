@@ -1,4 +1,4 @@
-"""Whatever two answers say, their differences can be named, and an answer equals itself."""
+"""Whatever two answers contain, their differences have names, and an answer equals itself."""
 
 from __future__ import annotations
 

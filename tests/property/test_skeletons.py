@@ -1,4 +1,4 @@
-"""Laws of skeletons: filled they are the document again, and they hold no word of an event."""
+"""Laws of skeletons: filled they are the document again, and they contain no word of an event."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def words(events: Sequence[Event]) -> list[Any]:
 
 @st.composite
 def written(draw: st.DrawFn) -> tuple[list[Event], Any]:
-    """Events, and a document that says some of their words, in any of their forms."""
+    """Events, and a document that repeats some of their words, in any of their forms."""
     events = draw(said)
     known: list[Any] = []
     for word in words(events):
@@ -56,7 +56,7 @@ def test_a_filled_skeleton_is_the_document(case: tuple[list[Event], Any]) -> Non
 
 
 @given(written())
-def test_a_skeleton_holds_no_text_that_an_event_holds(case: tuple[list[Event], Any]) -> None:
+def test_a_skeleton_contains_no_text_of_an_event(case: tuple[list[Event], Any]) -> None:
     events, document = case
     cut = skeleton(document, enumerate(events, 1))
     known = {word for word in words(events) if isinstance(word, str)}
@@ -80,7 +80,7 @@ def strings(value: Any) -> list[str]:
     ]
 
 
-def test_what_is_redacted_is_gone_from_the_frameworks_view_and_the_rest_stays() -> None:
+def test_redacted_words_are_gone_from_the_frameworks_view_and_the_rest_stays() -> None:
     document = {
         "messages": [
             {"role": "user", "content": "my pin is 471193"},
@@ -117,7 +117,7 @@ def test_a_redaction_of_any_word_leaves_the_holes_as_they_are(word: str) -> None
     assert shown.body == body == b'[{"$e":"1000_text_text"}]'
 
 
-def test_equal_words_are_of_the_events_in_their_order() -> None:
+def test_equal_words_belong_to_the_events_in_order() -> None:
     events = [turnlog.UserUttered("yes"), BotUttered("yes")]
     cut = skeleton(["yes", "yes", "yes"], enumerate(events, 1))
     assert [hole[HOLE] for hole in cut] == ["1_text_text", "2_text_text", "2_text_text"]

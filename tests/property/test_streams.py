@@ -1,4 +1,4 @@
-"""An answer that streams is the same in the log however often its bot was driven again."""
+"""A streamed answer is the same in the log however often its bot ran again."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ PIECES = st.one_of(
 
 
 class Killed(BaseException):
-    """As a process is."""
+    """Behaves like a process."""
 
 
 async def answered(pieces: list[Any], kills: list[int]) -> tuple[list[Event], list[str]]:
-    """The events of an answer whose bot was killed after so many pieces each time, and what its
-    tools were asked."""
+    """The events of an answer whose bot was killed after so many pieces each time, and the calls
+    that its tools received.
+    """
     ran: list[str] = []
     left = 0
 
@@ -70,7 +71,7 @@ async def answered(pieces: list[Any], kills: list[int]) -> tuple[list[Event], li
 
 
 @given(st.lists(PIECES, max_size=8), st.lists(st.integers(0, 7), max_size=4))
-def test_an_answer_is_the_same_however_often_its_bot_was_driven_again(
+def test_an_answer_is_the_same_after_any_number_of_repeated_runs(
     pieces: list[Any], kills: list[int]
 ) -> None:
     kills = [kill for kill in kills if kill < len(pieces)]

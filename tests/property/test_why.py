@@ -104,7 +104,9 @@ def test_the_deciding_events_suffice_and_no_proper_subset_does(asked: list[e.Eve
 @example([SlotSet("a", 1), SlotSet("a", 2), HistoryReplaced(to=1), HistoryReplaced(to=2)])
 @example([SlotSet("a", 1), SlotsReset(), HistoryReplaced(to=1), SlotsReset()])
 @example([SlotsDeclared((Slot("a", initial=1),)), HistoryReplaced(to=0)])
-def test_without_any_of_them_the_slot_would_have_another_reason(asked: list[e.Event]) -> None:
+def test_without_any_deciding_event_the_slot_would_have_another_reason(
+    asked: list[e.Event],
+) -> None:
     log = logged(asked)
     if "c" in log:
         conversation = log.conversation("c")
