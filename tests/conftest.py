@@ -160,8 +160,8 @@ def chromium_profile(
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real conversations: next to the repository, or the value of TURNLOG_DATA."""
-    beside = parts.ROOT.parent / "shared" / "data"
-    folder = Path(os.environ.get("TURNLOG_DATA", beside))
+    default = parts.ROOT.parent / "shared" / "data"
+    folder = Path(os.environ.get("TURNLOG_DATA", default))
     with needing("shared data"):
         if not folder.is_dir():
             raise parts.PartMissing(f"no folder {folder}; TURNLOG_DATA names another")

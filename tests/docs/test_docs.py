@@ -75,14 +75,14 @@ def test_every_snippet_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # 2 s each of no use to a page
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    if page.name == "README.md" and page.parent == ROOT:  # it is typed as it stands
+    if page.name == "README.md" and page.parent == ROOT:  # it is typed unchanged
         monkeypatch.delenv("TURNLOG_DB", raising=False)
     else:
         monkeypatch.setenv("TURNLOG_DB", "sqlite:///chat.db")
     registered = dict(PROJECTIONS)
     for example in SNIPPETS.parse(page).examples():
         example.evaluate()
-    for name in PROJECTIONS.keys() - registered.keys():  # a page registers a read model of its own
+    for name in PROJECTIONS.keys() - registered.keys():  # a page registers its own read model
         del PROJECTIONS[name]
 
 

@@ -1,6 +1,4 @@
-"""kill -9 at fixed points of everything that writes a log: acknowledged data stays, writing
-resumes.
-"""
+"""kill -9 at fixed points of every writer: acknowledged data stays, and writing resumes."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Texts:
         view.put(conversation, numbered(number), text)
         if text is not None and text == self.poison:
             self.tried += 1
-            raise ValueError(f"cannot stand {text!r}")
+            raise ValueError(f"cannot count {text!r}")
         view.put(conversation, "count", (view.get(conversation, "count") or 0) + 1)
 
 
@@ -126,7 +126,7 @@ def test_a_poisoned_event_stops_its_conversation_alone(any_url: str) -> None:
         assert view.get("good", "count") == 21
         assert view.get("bad", "count") == 7
         assert view.get("bad", numbered(8)) is None
-        assert set_aside(view) == {"bad": {"position": 16, "why": "cannot stand 'poison'"}}
+        assert set_aside(view) == {"bad": {"position": 16, "why": "cannot count 'poison'"}}
         assert projection.tried >= 3
         tried = projection.tried
         catch_up(log.store, [projection])

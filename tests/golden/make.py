@@ -79,7 +79,7 @@ def _of_every_type(log: Turnlog) -> None:
         @settings(max_examples=8, derandomize=True, database=None, deadline=None)
         @given(st.lists(strategies.events(kind), min_size=2, max_size=2))
         def some(events: list[Any]) -> None:
-            last = kind is ConversationDeleted  # it begins anew with the next
+            last = kind is ConversationDeleted  # the next event begins it again
             try:
                 if kind in OF_THE_LOG:
                     request = Request(UPKEEP, lambda state, past: events, log.clock())

@@ -1,4 +1,4 @@
-"""What tests of commands begin with."""
+"""Fixtures for tests of commands."""
 
 from __future__ import annotations
 

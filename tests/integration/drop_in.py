@@ -1,4 +1,4 @@
-"""What Rasa does with the drop-in's logic, with a tracker that is as small as can be."""
+"""What Rasa does with the drop-in's logic, with a minimal tracker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _opened: list[tuple[Client, Outbox]] = []
 
 
 def close_all() -> None:
-    """Let go of every store's connections and files, as at the end of a process."""
+    """Close every store's connections and files, as at the end of a process."""
     while _opened:
         client, outbox = _opened.pop()
         outbox.close(0.0)

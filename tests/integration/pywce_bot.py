@@ -46,7 +46,7 @@ WORDS = ["hi", "Ann", "large", "yes", "small", "huge", "again"]
 
 
 class Wire(httpx.BaseTransport):
-    """WhatsApp's server: notes what is posted; `refuse` says which posts it answers with 400."""
+    """WhatsApp's server: notes each post; `refuse` decides which posts it answers with 400."""
 
     def __init__(self) -> None:
         self.posted: list[dict[str, Any]] = []

@@ -8,13 +8,13 @@ import pytest
 
 import turnlog
 from tests.command_line import Ran, run
-from tests.integration.test_readonly import READING, in_process_of_its_own, obeying
+from tests.integration.test_readonly import READING, in_separate_process, obeying
 from turnlog import UserUttered
 from turnlog.domain.streams import ACCESS, UPKEEP, is_conversation
 from turnlog.engine.access import AccessWatch, access_request, accesses, set_recording
 
 SILENT = {"stats", "verify", "import"}
-"""Commands that show nothing of what was said."""
+"""Commands that show no content."""
 
 
 @pytest.fixture
@@ -42,19 +42,19 @@ def read(folder: Path) -> list[tuple[str, str, list[str], str | None]]:
 
 
 @pytest.mark.parametrize("name", [name for name in READING if name not in SILENT])
-def test_a_command_that_shows_what_was_said_is_recorded(folder: Path, name: str):
+def test_a_command_that_shows_content_is_recorded(folder: Path, name: str):
     command, named = name.split()[0], ["alice"] if "alice" in READING[name] else []
     asked(command, *READING[name])
     assert read(folder) == [("Eva Lind", f"turnlog {command}", named, "complaint 7")]
 
 
 @pytest.mark.parametrize("name", sorted(SILENT - {"import"}))
-def test_a_command_that_shows_nothing_of_it_is_not(folder: Path, name: str):
+def test_a_command_that_shows_no_content_is_not_recorded(folder: Path, name: str):
     assert asked(name, *READING[name]).status == 0
     assert read(folder) == []
 
 
-def test_who_read_what_is_shown_and_the_question_is_recorded_too(folder: Path):
+def test_accesses_are_listed_and_listing_them_is_recorded(folder: Path):
     asked("show", "alice")
     asked("show", "bob")
     asked("states")
@@ -66,14 +66,14 @@ def test_who_read_what_is_shown_and_the_question_is_recorded_too(folder: Path):
     assert all(line["actor"] == "Eva Lind" and line["time"] for line in found)
 
 
-def test_it_is_said_where_it_cannot_be_recorded(folder: Path):
-    refused = in_process_of_its_own(obeying(folder), "log")
+def test_an_access_that_cannot_be_recorded_is_reported(folder: Path):
+    refused = in_separate_process(obeying(folder), "log")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "this log records its readers, so reading needs write access: " in refused.stderr
     folder.chmod(0o755)
 
 
-def test_it_ends_when_it_is_switched_off(folder: Path):
+def test_recording_ends_when_switched_off(folder: Path):
     asked("show", "alice")
     assert asked("access", "--record", "off").out == "recording of readers: off\n"
     asked("show", "alice")
@@ -85,11 +85,11 @@ def test_a_switch_names_no_conversation(folder: Path):
     assert asked("access", "--record", "maybe").status == 2
 
 
-def test_the_record_says_no_id_and_is_no_conversation(url: str):
+def test_the_record_contains_no_id_and_is_not_a_conversation(url: str):
     with turnlog.open(url) as log:
         log.record("+49 170 1234567", UserUttered("hello"))
         set_recording(log, on=True, actor="Eva")
-        asks = access_request(log, "turnlog show", ["+49 170 1234567", "nobody"], actor="Eva")
+        asks = access_request(log, "turnlog show", ["+49 170 1234567", "unknown"], actor="Eva")
         log.writer.perform(asks)
         [event] = log.history(ACCESS).events()
         assert "1234567" not in repr(event)
@@ -98,7 +98,7 @@ def test_the_record_says_no_id_and_is_no_conversation(url: str):
         assert not is_conversation(ACCESS)
 
 
-def test_a_watch_sees_what_another_process_switched(url: str):
+def test_a_watch_sees_the_switch_of_another_process(url: str):
     if url == "memory:":
         pytest.skip("a log in memory has one process")
     with turnlog.open(url) as log, turnlog.open(url) as other:

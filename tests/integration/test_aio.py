@@ -31,7 +31,7 @@ def run(scenario: Callable[[turnlog.AsyncTurnlog], Any], url: str) -> None:
     asyncio.run(opened())
 
 
-def test_what_was_recorded_can_be_read_when_record_returns(url: str) -> None:
+def test_events_can_be_read_when_record_returns(url: str) -> None:
     async def scenario(log: turnlog.AsyncTurnlog) -> None:
         await log.record("alice", UserUttered("hello"), SlotSet("people", 2))
         alice = await log.conversation("alice")
@@ -41,7 +41,7 @@ def test_what_was_recorded_can_be_read_when_record_returns(url: str) -> None:
     run(scenario, url)
 
 
-def test_many_at_once_share_commits_and_keep_their_order(url: str) -> None:
+def test_concurrent_calls_share_transactions_and_keep_their_order(url: str) -> None:
     async def scenario(log: turnlog.AsyncTurnlog) -> None:
         await asyncio.gather(*(log.record("alice", UserUttered(str(n))) for n in range(200)))
         texts = [event.text for event in await log.read_events("alice")]
@@ -50,7 +50,7 @@ def test_many_at_once_share_commits_and_keep_their_order(url: str) -> None:
     run(scenario, url)
 
 
-def test_beyond_the_most_that_may_wait_a_caller_is_refused_at_once(
+def test_a_caller_beyond_the_limit_of_waiters_is_refused_immediately(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aio, "MAX_WAITING", 3)
@@ -72,7 +72,7 @@ def test_beyond_the_most_that_may_wait_a_caller_is_refused_at_once(
     run(scenario, url)
 
 
-def test_a_conflict_harms_nobody_but_itself(url: str) -> None:
+def test_a_conflict_affects_only_its_own_caller(url: str) -> None:
     async def scenario(log: turnlog.AsyncTurnlog) -> None:
         outcomes = await asyncio.gather(
             log.record("alice", UserUttered("a"), expected_version=0),
@@ -116,7 +116,7 @@ def test_a_follower_gets_every_commit_in_order(url: str) -> None:
     run(scenario, url)
 
 
-def test_waiting_ends_when_the_conversation_grows_or_time_is_up(url: str) -> None:
+def test_waiting_ends_when_the_conversation_grows_or_the_time_is_over(url: str) -> None:
     async def scenario(log: turnlog.AsyncTurnlog) -> None:
         await log.record("alice", UserUttered("hello"))
         waiting = asyncio.create_task(log.wait("alice", 1))
@@ -130,7 +130,7 @@ def test_waiting_ends_when_the_conversation_grows_or_time_is_up(url: str) -> Non
     run(scenario, url)
 
 
-def test_a_follower_sees_what_another_process_writes(tmp_path: Path) -> None:
+def test_a_follower_sees_the_commits_of_another_process(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'log.db'}"
 
     async def scenario(log: turnlog.AsyncTurnlog) -> None:
@@ -146,12 +146,12 @@ def test_a_follower_sees_what_another_process_writes(tmp_path: Path) -> None:
 def test_an_unknown_conversation_is_an_error(url: str) -> None:
     async def scenario(log: turnlog.AsyncTurnlog) -> None:
         with pytest.raises(UnknownConversation):
-            await log.conversation("nobody")
+            await log.conversation("unknown")
 
     run(scenario, url)
 
 
-def test_a_closed_log_refuses_and_lets_go() -> None:
+def test_a_closed_log_refuses_calls_and_releases_its_files() -> None:
     async def scenario() -> None:
         log = await turnlog.aopen("memory:")
         await log.record("alice", UserUttered("hello"))
@@ -175,7 +175,7 @@ def test_a_cancelled_caller_does_not_disturb_the_others(url: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["memory", "sqlite", "postgres"])
-def test_who_follows_or_waits_ends_when_the_log_is_closed(
+def test_followers_and_waiters_end_when_the_log_is_closed(
     request: pytest.FixtureRequest, tmp_path: Path, place: str
 ) -> None:
     url = {"memory": "memory:", "sqlite": f"sqlite:///{tmp_path}/chat.db"}.get(place)

@@ -9,7 +9,7 @@ from turnlog.sessions.aio import AsyncSessionManager
 from turnlog.sessions.manager import SessionManager
 
 
-async def test_the_awaitable_manager_keeps_what_the_other_reads(tmp_path):
+async def test_both_managers_read_the_values_of_the_awaitable_one(tmp_path):
     url = f"sqlite:///{tmp_path}/sessions.db"
     async with AsyncSessionManager(url) as manager:
         await (await manager.session("ann")).save("ann", "a", [1])

@@ -1,4 +1,4 @@
-"""verify, why, replay and audit on the command line: what they print, and with what status."""
+"""verify, why, replay and audit on the command line: their output and exit status."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_verify_reports_what_it_checked_and_what_is_wrong(db, capsysbinary):
     assert "carol" in err
 
 
-def test_why_names_the_event_that_decided(db, capsysbinary):
+def test_why_names_the_deciding_event(db, capsysbinary):
     with turnlog.open(db) as log:
         log.record("alice", UserUtteranceReverted())
     status, out, _ = run(

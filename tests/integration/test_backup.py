@@ -37,7 +37,7 @@ def fill(log: Turnlog, turns: int = 200) -> None:
 
 
 def contents(log: Turnlog) -> list[object]:
-    """Every row of every table, but what a backup says of its own end."""
+    """Every row of every table, except a backup's record of its own end."""
     tables: tuple[Any, ...] = tuple(kind for kind in KINDS if kind is not Body)
     with log.store.scan() as scan:
         every = [list(scan.every(kind)) for kind in tables]
@@ -47,7 +47,7 @@ def contents(log: Turnlog) -> list[object]:
     ]
 
 
-def test_a_copy_is_the_same_byte_for_byte_on_either_back_end(
+def test_a_copy_is_identical_byte_for_byte_on_either_back_end(
     url: str, tmp_path: Path, postgres_url: str
 ) -> None:
     path = tmp_path / "copy.db"
@@ -65,7 +65,7 @@ def test_a_copy_is_the_same_byte_for_byte_on_either_back_end(
             moved.record("c0", UserUttered("and on"))
 
 
-def test_a_backup_of_a_log_that_is_written_is_one_moment_of_it(url: str, tmp_path: Path) -> None:
+def test_a_backup_of_a_log_in_use_shows_one_moment(url: str, tmp_path: Path) -> None:
     with turnlog.open(url) as log:
         fill(log)
         stopping = threading.Event()
@@ -86,7 +86,7 @@ def test_a_backup_of_a_log_that_is_written_is_one_moment_of_it(url: str, tmp_pat
         assert (status, json.loads(out)["ok"]) == (0, True)
 
 
-def test_the_commands(url: str, tmp_path: Path) -> None:
+def test_the_commands_back_up_and_restore(url: str, tmp_path: Path) -> None:
     with turnlog.open(url) as log:
         fill(log, 20)
     path = tmp_path / "copy.db"
@@ -128,7 +128,7 @@ def test_a_log_of_a_newer_turnlog_is_refused(tmp_path: Path) -> None:
         turnlog.open(f"sqlite:///{path}")
 
 
-def test_a_log_without_a_table_for_large_values_is_refused_with_the_way_across(
+def test_a_log_without_a_table_for_large_values_is_refused_with_the_way_to_migrate(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "log.db"
@@ -139,7 +139,7 @@ def test_a_log_without_a_table_for_large_values_is_refused_with_the_way_across(
         turnlog.open(f"sqlite:///{path}")
 
 
-def test_a_log_from_before_the_rows_of_today_is_refused_with_the_way_across(tmp_path: Path) -> None:
+def test_a_log_with_an_older_row_format_is_refused_with_the_way_to_migrate(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     changed(
         path, "CREATE TABLE commits (position INTEGER)", f"PRAGMA application_id = {0x7475726E}"
@@ -149,10 +149,10 @@ def test_a_log_from_before_the_rows_of_today_is_refused_with_the_way_across(tmp_
     assert run("list", "--db", f"sqlite:///{path}").status == 2
 
 
-def test_a_process_of_this_version_cannot_go_on_once_a_newer_one_upgraded_the_log(
+def test_a_process_of_this_version_cannot_continue_after_a_newer_one_upgraded_the_log(
     tmp_path: Path,
 ) -> None:
-    """As an upgrade will do it: the table of rows is named for their format."""
+    """As a future upgrade will do it: the table of rows is named for their format."""
     path = tmp_path / "log.db"
     with turnlog.open(f"sqlite:///{path}") as log:
         fill(log, 5)
@@ -164,7 +164,7 @@ def test_a_process_of_this_version_cannot_go_on_once_a_newer_one_upgraded_the_lo
         log.record("c0", UserUttered("and on"))
 
 
-def test_whoever_has_an_empty_log_open_that_is_restored_opens_it_again(
+def test_a_process_with_an_empty_log_open_must_reopen_it_after_a_restore(
     url: str, tmp_path: Path
 ) -> None:
     backup = tmp_path / "backup.db"

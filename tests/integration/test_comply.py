@@ -1,4 +1,4 @@
-"""`turnlog comply`: each line says what the log shows of an article."""
+"""`turnlog comply`: each line shows what the log proves about an article."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""--where: terms of where a conversation is, and terms of what was recorded in it."""
+"""--where: terms about a conversation's state, and terms about its events."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def fill(log: turnlog.Turnlog) -> None:
         ("user=ann", ["alice"]),
         ("user=allie", ["carol"]),
         ("user=bob,channel=web", ["bob"]),
-        ("user=nobody", []),
+        ("user=unknown", []),
         ("user=", []),
         ("intent=book", ["alice"]),
         ("intent=deny", []),
@@ -82,12 +82,12 @@ def fill(log: turnlog.Turnlog) -> None:
         ('"user=al",language=en', ["carol"]),
     ],
 )
-def test_a_term_keeps_those_it_holds_for(log, where, found):
+def test_a_term_selects_the_conversations_it_is_true_of(log, where, found):
     assert [head.conversation for head, _ in matching(log, where=where)] == found
 
 
 @pytest.mark.parametrize("where", ["intents=x", "user", "outcome", "slot.=3", "rating:5", "=x"])
-def test_what_is_no_term_is_named(log, where):
+def test_an_invalid_term_is_named(log, where):
     with pytest.raises(
         FormatError, match=f"{where!r} is not a term of --where; known: .*language="
     ):
@@ -125,8 +125,8 @@ ODD = e.MessageUnderstood(e.Intent('book "now", please'))
         ("before=2026-11-26T10:00+25:00", "+25:00' is neither"),
     ],
 )
-def test_odd_values_hold_or_are_named(tmp_path, where, holds):
-    """holds: or what the error says."""
+def test_odd_values_match_or_are_named(tmp_path, where, holds):
+    """holds: or the text of the error."""
     db = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(db, clock=lambda: 1000.0) as log:
         versions = Versions(code="1.2=beta")
@@ -155,13 +155,13 @@ def test_terms_of_the_state_read_no_event(log):
         Condition(log, "intent=greet")(Candidate("bob", state, read))
 
 
-def test_what_is_redacted_is_not_found(log):
+def test_a_redacted_word_is_not_found(log):
     log.record("alice", e.MessageRedacted(2))
     for where in ("intent=book", "language=de"):
         assert [*matching(log, where=where)] == []
 
 
-def test_an_export_is_of_what_held_at_its_position(tmp_path: Path) -> None:
+def test_an_export_applies_its_terms_at_its_position(tmp_path: Path) -> None:
     db = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(db) as log:
         fill(log)

@@ -1,4 +1,4 @@
-"""Forks share a past by reference; what happens to it later reaches them, and nothing else does."""
+"""Forks share a past by reference; later changes to it reach them, and nothing else does."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def log(url: str) -> Iterator[Turnlog]:
 
 
 def seen(log: Turnlog) -> list[Any]:
-    """All that is shown of every conversation."""
+    """Everything shown of every conversation."""
     return [
         (
             head, state, list(log.conversation(head.conversation).recorded()),
@@ -74,7 +74,7 @@ def texts(log: Turnlog, id: str) -> list[str]:
     return [message.text for message in log.conversation(id).messages() if message.role == "user"]
 
 
-def test_a_fork_has_the_past_and_goes_on_by_itself(log: Turnlog) -> None:
+def test_a_fork_has_the_past_and_continues_independently(log: Turnlog) -> None:
     recorded = log.fork("a", turn=2, as_="f")
     say(log, "f", "four")
     say(log, "a", "five")
@@ -101,12 +101,12 @@ def test_the_past_and_what_follows_fold_as_one(log: Turnlog) -> None:
         assert replay(events[:number]) == log.conversation("f", event=number).state
 
 
-def test_without_a_place_it_forks_now(log: Turnlog) -> None:
+def test_without_a_place_the_fork_begins_at_the_end(log: Turnlog) -> None:
     log.fork("a", as_="f")
     assert texts(log, "f") == ["one", "two", "three"]
 
 
-def test_forks_of_forks_find_what_they_share(log: Turnlog) -> None:
+def test_forks_of_forks_read_the_past_they_share(log: Turnlog) -> None:
     log.fork("a", turn=2, as_="f")
     say(log, "f", "four")
     log.fork("f", turn=3, as_="g")
@@ -180,7 +180,7 @@ def test_a_redaction_of_the_origin_reaches_every_fork(log: Turnlog) -> None:
     assert texts(log, "f") == ["two"]
 
 
-def test_a_redaction_of_what_came_later_stays_in_the_origin(log: Turnlog) -> None:
+def test_a_redaction_after_the_fork_stays_in_the_origin(log: Turnlog) -> None:
     log.fork("a", turn=2, as_="f")
     version = log.conversation("f").version
     log.record("a", MessageRedacted(9))
@@ -194,7 +194,7 @@ def test_a_fork_made_later_of_an_earlier_event_knows_of_the_redaction(log: Turnl
     assert "one" not in log.conversation("f").slots
 
 
-def test_a_fork_redacts_for_itself(log: Turnlog) -> None:
+def test_a_redaction_in_a_fork_stays_in_the_fork(log: Turnlog) -> None:
     log.fork("a", turn=2, as_="f")
     log.fork("f", as_="g")
     log.record("f", MessageRedacted(1))
@@ -202,7 +202,7 @@ def test_a_fork_redacts_for_itself(log: Turnlog) -> None:
     assert texts(log, "a") == ["one", "two", "three"]
 
 
-def test_a_deletion_of_the_origin_hides_what_was_shared(log: Turnlog) -> None:
+def test_a_deletion_of_the_origin_hides_the_shared_past(log: Turnlog) -> None:
     log.record("a", UserIdentified("ann"), ConversationTagged(("old",)))
     log.fork("a", as_="f")
     say(log, "f", "four")
@@ -242,19 +242,19 @@ def test_deleting_the_fork_in_between_hides_the_rest(log: Turnlog) -> None:
 def test_a_fork_does_not_come_back_when_its_id_is_used_again(log: Turnlog) -> None:
     log.fork("a", turn=1, as_="f")
     log.delete("f")
-    log.record("f", UserUttered("anew"))
+    log.record("f", UserUttered("again"))
     log.record("a", MessageRedacted(1))
-    assert texts(log, "f") == ["anew"]
+    assert texts(log, "f") == ["again"]
     assert log.conversation("f").version == 1
 
 
-def test_what_cannot_be_forked_is_refused_by_name(log: Turnlog) -> None:
+def test_an_impossible_fork_is_refused_by_name(log: Turnlog) -> None:
     log.record("gone", UserUttered("hi"))
     log.delete("gone")
     with pytest.raises(UnknownConversation):
         log.fork("gone", as_="f")
     with pytest.raises(UnknownConversation):
-        log.fork("nobody", as_="f")
+        log.fork("unknown", as_="f")
     with pytest.raises(InvalidEvent, match="exists already"):
         log.fork("a", as_="a")
     with pytest.raises(InvalidEvent, match="was deleted"):
@@ -270,10 +270,10 @@ def test_what_cannot_be_forked_is_refused_by_name(log: Turnlog) -> None:
     log.fork("a", turn=1, as_="f")
     with pytest.raises(InvalidEvent, match="by the log alone"):
         log.record("f", turnlog.OriginDeleted(1))
-    assert "nobody" not in log
+    assert "unknown" not in log
 
 
-def test_a_trial_counts_nowhere_and_what_is_shared_once(log: Turnlog, tmp_path: Path) -> None:
+def test_a_trial_is_not_counted_and_a_shared_past_only_once(log: Turnlog, tmp_path: Path) -> None:
     log.fork("a", turn=2, as_="f")
     say(log, "f", "four")
     log.fork("f", as_="t", trial=True)
@@ -302,7 +302,7 @@ def test_an_export_of_a_fork_is_a_whole_conversation(log: Turnlog) -> None:
     assert not log.import_dialogue(fork.dialogue()).commits
 
 
-def test_a_long_line_of_forks_costs_what_it_is_long() -> None:
+def test_a_long_chain_of_forks_costs_linear_time() -> None:
     with turnlog.open("memory:") as log:
         log.record("c0", UserUttered("hi"))
         for number in range(1, 120):

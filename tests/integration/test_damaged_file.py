@@ -1,4 +1,4 @@
-"""A SQLite log whose file SQLite finds damaged acknowledges nothing more."""
+"""A log whose SQLite file is damaged acknowledges nothing more."""
 
 from __future__ import annotations
 
@@ -81,15 +81,15 @@ READERS: dict[str, Callable[[Turnlog], object]] = {
 
 
 @pytest.mark.parametrize("reader", READERS)
-def test_damage_that_a_reader_finds_ends_acknowledging_too(damaged: Turnlog, reader: str) -> None:
+def test_damage_found_by_a_reader_ends_acknowledgements(damaged: Turnlog, reader: str) -> None:
     with pytest.raises(Corrupt):
         READERS[reader](damaged)
     with pytest.raises(Corrupt, match="the log accepts no more events"):
         damaged.record("c199", UserUttered("hello"))
 
 
-def test_a_flipped_bit_in_the_schema_is_corruption_whoever_opens_the_log(tmp_path: Path) -> None:
-    """SQLite quotes the name of a column that is there no more, and is not UTF-8."""
+def test_a_flipped_bit_in_the_schema_is_corruption_at_every_opening(tmp_path: Path) -> None:
+    """SQLite quotes the name of a column that no longer exists, and is not UTF-8."""
     path, backup = tmp_path / "log.db", tmp_path / "copy.backup"
     with turnlog.open(f"sqlite:///{path}") as log:
         log.record("alice", UserUttered("hello"))

@@ -1,5 +1,5 @@
 """Given a log of several people, when one is erased, then nothing of theirs is left, and the rest
-is as it was.
+is unchanged.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def state_of(log: Turnlog, id: str) -> bytes:
     return binary.encode_state(log.conversation(id).state)
 
 
-def test_a_person_goes_from_every_conversation_and_everybody_else_stays(log: Turnlog) -> None:
+def test_a_person_is_erased_from_every_conversation_and_everyone_else_stays(log: Turnlog) -> None:
     fill(log)
     before = state_of(log, "ben")
     erased = log.erase(person="anna", **WHY)
@@ -85,7 +85,7 @@ def test_a_person_goes_from_every_conversation_and_everybody_else_stays(log: Tur
         log.erase(person="anna", **WHY)
 
 
-def test_what_was_erased_reads_as_its_type_alone(log: Turnlog) -> None:
+def test_an_erased_event_reads_as_its_type_only(log: Turnlog) -> None:
     fill(log)
     log.erase(person="anna", **WHY)
     events = log.read_events("group")
@@ -103,7 +103,7 @@ def test_a_merged_name_is_followed_both_ways(log: Turnlog) -> None:
     assert sorted(log.ids()) == ["ben", "group"]
 
 
-def test_the_record_names_nobody(log: Turnlog) -> None:
+def test_the_record_names_no_person(log: Turnlog) -> None:
     fill(log)
     log.erase(person="anna", **WHY)
     [record] = [e for e in log.history(UPKEEP).events() if isinstance(e, ErasureRecorded)]
@@ -122,14 +122,14 @@ def test_a_reason_that_names_the_person_is_refused(log: Turnlog, words: dict[str
     assert "+4915" in log
 
 
-def test_an_id_that_names_nobody_is_the_person(log: Turnlog) -> None:
+def test_an_id_without_identification_is_the_person(log: Turnlog) -> None:
     log.record("+491", UserUttered("hello"))
     log.record("ben", UserUttered("hello"))
     log.erase(person="+491", **WHY)
     assert sorted(log.ids()) == ["ben"]
 
 
-def test_one_event_goes_and_its_neighbours_stay(log: Turnlog) -> None:
+def test_one_event_is_erased_and_its_neighbours_stay(log: Turnlog) -> None:
     log.record("a", UserUttered("my number is 555", message_id="m1"), SlotSet("n", 1))
     log.record("a", UserUttered("and on"))
     log.erase("a", event=1, **WHY)
@@ -144,7 +144,7 @@ def test_one_event_goes_and_its_neighbours_stay(log: Turnlog) -> None:
         log.erase("a", event=9, **WHY)
 
 
-def test_every_life_of_a_conversation_goes(log: Turnlog) -> None:
+def test_every_life_of_a_conversation_is_erased(log: Turnlog) -> None:
     log.record("a", UserUttered("canary"))
     log.delete("a")
     log.record("a", UserUttered("canary again"))
@@ -153,10 +153,10 @@ def test_every_life_of_a_conversation_goes(log: Turnlog) -> None:
     assert verify(log.store).faults == []
     assert log.record("a", UserUttered("somebody new")).state.turn == 1
     with pytest.raises(UnknownConversation):
-        log.erase("nobody", **WHY)
+        log.erase("unknown", **WHY)
 
 
-def test_a_deleted_conversation_is_erased_by_person_too(log: Turnlog) -> None:
+def test_a_deleted_conversation_is_erased_by_person(log: Turnlog) -> None:
     fill(log)
     log.delete("web-7")
     assert log.erase(person="anna", **WHY).conversations == 2
@@ -166,17 +166,17 @@ def test_a_deleted_conversation_is_erased_by_person_too(log: Turnlog) -> None:
 # --- what comes back, and what is kept ------------------------------------------------------------
 
 
-def test_an_import_does_not_bring_back_who_was_erased(log: Turnlog, tmp_path: Path) -> None:
+def test_an_import_does_not_bring_back_an_erased_person(log: Turnlog, tmp_path: Path) -> None:
     fill(log)
     log.erase(person="anna", **WHY)
     before = log.digest(log.store.reader.last_position())
-    told = (UserUttered("canary"),)
-    names = {"+4915": told, "by-name": (UserIdentified("anna"), *told), "web": told}
+    canary = (UserUttered("canary"),)
+    names = {"+4915": canary, "by-name": (UserIdentified("anna"), *canary), "web": canary}
     for id, events in names.items():
         with pytest.raises(InvalidEvent, match="was erased, and an import does not"):
             log.import_dialogue(Dialogue(id, events))
     assert log.digest(log.store.reader.last_position()) == before
-    log.import_dialogue(Dialogue("carl", (UserIdentified("carl"), *told)))
+    log.import_dialogue(Dialogue("carl", (UserIdentified("carl"), *canary)))
 
 
 def test_a_file_with_an_erased_id_is_refused_by_name(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_a_file_with_an_erased_id_is_refused_by_name(tmp_path: Path) -> None:
         assert "was erased" in refused["web-7"]
 
 
-def test_who_writes_again_is_somebody_new(log: Turnlog) -> None:
+def test_an_erased_person_who_writes_again_is_a_new_person(log: Turnlog) -> None:
     fill(log)
     log.erase(person="anna", **WHY)
     log.record("+4915", UserIdentified("anna"), UserUttered("hello"))
@@ -208,7 +208,7 @@ def test_who_writes_again_is_somebody_new(log: Turnlog) -> None:
     assert log.erase(person="anna", **WHY).conversations == 1
 
 
-def test_a_hold_keeps_a_conversation_and_says_who_holds_it(log: Turnlog) -> None:
+def test_a_hold_protects_a_conversation_and_names_its_holder(log: Turnlog) -> None:
     fill(log)
     log.hold("+4915", reason="case 7", actor="legal")
     with pytest.raises(Held, match=r"held by legal since .* UTC: case 7"):
@@ -222,12 +222,12 @@ def test_a_hold_keeps_a_conversation_and_says_who_holds_it(log: Turnlog) -> None
     log.erase("+4915", **WHY)
     assert sorted(log.ids()) == ["ben", "group"]
     with pytest.raises(UnknownConversation):
-        log.hold("nobody", reason="case 8", actor="legal")
+        log.hold("unknown", reason="case 8", actor="legal")
     with pytest.raises(InvalidEvent, match="contains the name of the person"):
         log.hold("group", reason="the group's case", actor="legal")
 
 
-def test_a_hold_on_a_person_keeps_all_of_theirs(log: Turnlog) -> None:
+def test_a_hold_on_a_person_protects_all_their_conversations(log: Turnlog) -> None:
     fill(log)
     log.hold(person="web", reason="case 7", actor="legal")
     for what in ({"person": "anna"}, {"id": "web-7"}, {"id": "group", "event": 2}):
@@ -239,7 +239,7 @@ def test_a_hold_on_a_person_keeps_all_of_theirs(log: Turnlog) -> None:
     assert log.erase(person="anna", **WHY).conversations == 2
 
 
-def test_what_holds_and_erasures_say_is_recorded_by_the_log_alone(log: Turnlog) -> None:
+def test_only_the_log_records_holds_and_erasures(log: Turnlog) -> None:
     for event in (HoldPlaced("mine"), ContentErased(1), ErasureRecorded("mine", "person")):
         with pytest.raises(InvalidEvent):
             log.record("a", event)
@@ -266,7 +266,7 @@ def test_an_erasure_reaches_into_forks(log: Turnlog) -> None:
     assert verify(log.store).faults == []
 
 
-def test_a_fork_of_a_persons_conversation_is_theirs(log: Turnlog) -> None:
+def test_a_fork_of_a_persons_conversation_is_erased_with_it(log: Turnlog) -> None:
     log.record("a", UserIdentified("anna"), UserUttered("canary"))
     log.fork("a", as_="b")
     log.record("b", UserUttered("canary"))
@@ -275,7 +275,7 @@ def test_a_fork_of_a_persons_conversation_is_theirs(log: Turnlog) -> None:
     assert verify(log.store).faults == []
 
 
-def test_what_frameworks_keep_of_an_event_goes_with_it(log: Turnlog) -> None:
+def test_a_frameworks_record_of_an_event_is_erased_with_it(log: Turnlog) -> None:
     def kept(text: str) -> ForeignRecorded:
         return ForeignRecorded("langgraph", "checkpoint", b'{"values": ["%s"]}' % text.encode())
 
@@ -293,7 +293,7 @@ def test_what_frameworks_keep_of_an_event_goes_with_it(log: Turnlog) -> None:
     assert verify(log.store).ok
 
 
-def test_what_a_redaction_masked_does_not_show_again(log: Turnlog) -> None:
+def test_a_masked_word_stays_hidden_after_an_erasure(log: Turnlog) -> None:
     log.record("a", UserUttered("my number is 555-12345"), SlotSet("phone", "555-12345"))
     log.record("a", MessageRedacted(1))
     log.record("a", BotUttered("calling 555-12345"), UserUttered("thanks"))
@@ -303,7 +303,7 @@ def test_what_a_redaction_masked_does_not_show_again(log: Turnlog) -> None:
     assert verify(log.store).faults == []
 
 
-def test_another_process_forgets_what_it_had_in_memory(url: str) -> None:
+def test_another_process_drops_its_memory_of_an_erased_person(url: str) -> None:
     if url == "memory:":
         pytest.skip("one process alone has it")
     with turnlog.open(url) as one, turnlog.open(url) as other:
@@ -319,7 +319,7 @@ def test_another_process_forgets_what_it_had_in_memory(url: str) -> None:
         assert verify(one.store).faults == []
 
 
-def test_a_writer_that_believes_what_it_knew_begins_anew(url: str) -> None:
+def test_a_writer_with_outdated_memory_begins_a_new_conversation(url: str) -> None:
     if url == "memory:":
         pytest.skip("one process alone has it")
     with turnlog.open(url) as one, turnlog.open(url) as other:
@@ -330,7 +330,7 @@ def test_a_writer_that_believes_what_it_knew_begins_anew(url: str) -> None:
         assert verify(one.store).faults == []
 
 
-def test_attachments_go_with_what_names_them(log: Turnlog) -> None:
+def test_attachments_are_erased_with_the_events_that_name_them(log: Turnlog) -> None:
     for id in ("a", "b"):
         log.record(id, UserUttered("look"), MediaAdded("image", content=bytes(100_000)))
     log.erase("a", **WHY)
@@ -380,7 +380,7 @@ def test_no_byte_of_a_thousand_canaries_is_left_in_a_sqlite_log(tmp_path: Path) 
     assert found_in(tmp_path) == 0
 
 
-def test_no_byte_is_left_where_others_have_the_log_open(tmp_path: Path) -> None:
+def test_no_byte_is_left_when_others_have_the_log_open(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/log.db"
     with turnlog.open(url) as other, turnlog.open(url, readonly=True) as reading:
         plant(other)
@@ -394,7 +394,7 @@ def test_no_byte_is_left_where_others_have_the_log_open(tmp_path: Path) -> None:
     assert found_in(tmp_path) == 0
 
 
-def test_what_cannot_be_cleared_while_somebody_reads_is_named_and_cleared_later(
+def test_bytes_that_a_reader_keeps_are_named_and_cleared_later(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "log.db"
@@ -426,7 +426,7 @@ def test_no_byte_is_left_in_the_tables_of_postgresql(postgres_url: str) -> None:
 
 
 def in_tables(url: str) -> int:
-    """How often the word stands in the files of all tables and indexes."""
+    """The number of times the word occurs in the files of all tables and indexes."""
     import psycopg
 
     paths = """SELECT pg_relation_filepath(c.oid) FROM pg_class c JOIN pg_namespace n
@@ -442,15 +442,15 @@ def in_tables(url: str) -> int:
         return sum(row[0].count(b"CANARY") for row in read if row)
 
 
-# --- who is to be told ----------------------------------------------------------------------------
+# --- recipients of exports ------------------------------------------------------------------------
 
 
-def test_an_erasure_names_who_got_an_export(tmp_path: Path) -> None:
+def test_an_erasure_names_the_recipients_of_exports(tmp_path: Path) -> None:
     db, out = f"sqlite:///{tmp_path}/log.db", tmp_path / "out.jsonl"
     with turnlog.open(db) as log:
         fill(log)
     asked = ("export", "--db", db, "--format", "jsonl", "--out", out)
-    assert run(*asked, "ben", "--to", "nobody of Anna's").status == 0
+    assert run(*asked, "ben", "--to", "Clinic 3").status == 0
     assert run(*asked, "--to", "Lab 7").status == 0
     manifest = json.loads((tmp_path / "out.jsonl.manifest.json").read_bytes())
     assert run(*asked, "--to", "in secret", "--unrecorded").status == 0
@@ -458,7 +458,7 @@ def test_an_erasure_names_who_got_an_export(tmp_path: Path) -> None:
     with turnlog.open(db) as log:
         exports = [e for e in log.history(UPKEEP).events() if isinstance(e, ConversationExported)]
         assert [(e.recipient, len(e.streams)) for e in exports] == [
-            ("nobody of Anna's", 1), ("Lab 7", 4),
+            ("Clinic 3", 1), ("Lab 7", 4),
         ]  # fmt: skip
         assert exports[1].export == manifest["export"]
         erased = log.erase(person="anna", **WHY)
@@ -466,15 +466,15 @@ def test_an_erasure_names_who_got_an_export(tmp_path: Path) -> None:
         assert verify(log.store).faults == []
 
 
-# --- other inputs of the kind ---------------------------------------------------------------------
+# --- other inputs of the same kind ----------------------------------------------------------------
 
 
 def parts_of(log: Turnlog) -> bytes:
-    """What is stored of everything that was said."""
+    """Everything stored of what was said."""
     return b"".join(row.parts for row in log.store.reader.tail(0, 1000))
 
 
-def test_rows_of_other_applications_go_with_their_id(log: Turnlog) -> None:
+def test_rows_of_other_applications_are_erased_with_their_id(log: Turnlog) -> None:
     stored = [StoredEvent("+4915", n, "app:Order", b"canary") for n in range(2)]
     StoredEventRecorder(log.store, log.current).insert_events(stored)
     log.record("ben", UserUttered("hello"))
@@ -483,7 +483,9 @@ def test_rows_of_other_applications_go_with_their_id(log: Turnlog) -> None:
     assert verify(log.store).faults == []
 
 
-def test_a_persons_words_in_an_earlier_life_go_and_the_life_now_stays(log: Turnlog) -> None:
+def test_a_persons_words_in_an_earlier_life_are_erased_and_the_current_life_stays(
+    log: Turnlog,
+) -> None:
     log.record("a", UserIdentified("anna"), UserUttered("canary"), UserIdentified("ben"))
     log.delete("a")
     log.record("a", UserIdentified("ben"), UserUttered("again"))
@@ -497,7 +499,7 @@ def test_a_persons_words_in_an_earlier_life_go_and_the_life_now_stays(log: Turnl
         log.erase(person="anna", **WHY)
 
 
-def test_an_id_that_is_the_persons_goes_where_others_take_part(log: Turnlog) -> None:
+def test_an_id_that_is_the_persons_is_erased_where_others_take_part(log: Turnlog) -> None:
     log.record("+4915", UserIdentified("+4915"), UserUttered("canary"))
     log.record("+4915", UserIdentified("ben"), UserUttered("ben's own"))
     log.erase(person="+4915", **WHY)
@@ -509,7 +511,7 @@ def test_an_id_that_is_the_persons_goes_where_others_take_part(log: Turnlog) -> 
     assert verify(log.store).faults == []
 
 
-def test_what_is_derived_can_be_made_again(log: Turnlog) -> None:
+def test_derived_tables_can_be_rebuilt_after_an_erasure(log: Turnlog) -> None:
     fill(log)
     log.erase(person="anna", **WHY)
     rebuild(log.store)

@@ -1,4 +1,4 @@
-"""Whoever follows the log gets every commit, or an error where the log is not the one they read."""
+"""A follower gets every commit, or an error if the log is not the one that it read before."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def log(path: Path) -> Iterator[turnlog.Turnlog]:
 
 
 def lose(path: Path, after: int) -> None:
-    """What a power cut or a restored backup does."""
+    """The effect of a power cut or a restored backup."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"DELETE FROM rows_t1 WHERE position > {after}")
         connection.execute("DELETE FROM heads")
@@ -42,14 +42,14 @@ def lose(path: Path, after: int) -> None:
 
 
 @pytest.mark.parametrize("after", [6, 10, 2**60, -1])
-def test_there_is_nothing_to_follow_after_the_end(log: turnlog.Turnlog, after: int) -> None:
+def test_a_follower_at_the_end_gets_nothing(log: turnlog.Turnlog, after: int) -> None:
     with pytest.raises(
         OutOfRange, match=f"the log: position {after} does not exist; the last is 5"
     ):
         log.follow(after=after)
 
 
-def test_a_follower_goes_on_from_the_position_and_digest_it_was_given(log: turnlog.Turnlog) -> None:
+def test_a_follower_continues_from_its_position_and_digest(log: turnlog.Turnlog) -> None:
     digest = log.digest(3)
     assert [position for position, _ in islice(log.follow(3, digest), 2)] == [4, 5]
     assert next(log.follow(0, log.digest(0)))[0] == 1
@@ -59,21 +59,21 @@ def test_a_follower_goes_on_from_the_position_and_digest_it_was_given(log: turnl
 
 
 @pytest.mark.parametrize("position", [6, -1])
-def test_a_position_that_is_not_there_has_no_digest(log: turnlog.Turnlog, position: int) -> None:
+def test_an_unknown_position_has_no_digest(log: turnlog.Turnlog, position: int) -> None:
     with pytest.raises(OutOfRange, match=f"position {position} does not exist"):
         log.digest(position)
 
 
-def test_a_follower_of_another_log_is_told_where_they_part(
+def test_a_follower_of_another_log_gets_the_position_where_they_differ(
     log: turnlog.Turnlog, tmp_path: Path
 ) -> None:
     digest, name = log.digest(3), log.digest(0)
     with turnlog.open(f"sqlite:///{tmp_path / 'other.db'}") as other:
         for number in range(1, 6):
             other.record("alice", UserUttered(f"{number}"))
-        with pytest.raises(AnotherPast, match="at position 3") as told:
+        with pytest.raises(AnotherPast, match="at position 3") as raised:
             other.follow(3, digest)
-        assert told.value.position == 3
+        assert raised.value.position == 3
         with pytest.raises(AnotherPast, match="at position 0"):
             other.follow(0, name)
 
@@ -83,7 +83,7 @@ def test_a_digest_needs_its_position(log: turnlog.Turnlog) -> None:
         log.follow(digest=b"x" * 32)
 
 
-def test_an_asynchronous_follower_is_told_as_well(path: Path) -> None:
+def test_an_asynchronous_follower_gets_the_same_errors(path: Path) -> None:
     async def scenario() -> None:
         async with turnlog.aopen(f"sqlite:///{path}") as log:
             with pytest.raises(OutOfRange, match="position 10 does not exist"):
@@ -96,9 +96,7 @@ def test_an_asynchronous_follower_is_told_as_well(path: Path) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
-def test_rows_that_are_lost_while_somebody_follows_are_not_passed_over(
-    log: turnlog.Turnlog, path: Path
-) -> None:
+def test_rows_lost_while_a_follower_reads_are_not_skipped(log: turnlog.Turnlog, path: Path) -> None:
     following = log.follow(0)
     assert len(list(islice(following, 5))) == 5
     lose(path, 2)
@@ -119,7 +117,7 @@ def test_a_log_that_lost_rows_and_grew_again_has_another_past(
         next(following)
 
 
-def test_a_session_store_does_not_pass_over_lost_rows(log: turnlog.Turnlog, path: Path) -> None:
+def test_a_session_store_does_not_skip_lost_rows(log: turnlog.Turnlog, path: Path) -> None:
     store = Store(log)
     store.values("alice")
     lose(path, 2)
@@ -128,7 +126,7 @@ def test_a_session_store_does_not_pass_over_lost_rows(log: turnlog.Turnlog, path
         store.values("alice")
 
 
-def test_timers_do_not_pass_over_lost_rows(path: Path) -> None:
+def test_timers_do_not_skip_lost_rows(path: Path) -> None:
     async def scenario() -> None:
         async with turnlog.aopen(f"sqlite:///{path}") as log:
             timers = Timers(log, RepeatingDialog())
@@ -140,7 +138,7 @@ def test_timers_do_not_pass_over_lost_rows(path: Path) -> None:
     asyncio.run(asyncio.wait_for(scenario(), 20))
 
 
-def test_heads_that_saw_rows_which_are_gone_refuse_to_be_read_or_written(path: Path) -> None:
+def test_heads_that_include_lost_rows_refuse_reads_and_writes(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM rows_t1 WHERE position > 2")
     with turnlog.open(f"sqlite:///{path}") as log:

@@ -1,4 +1,4 @@
-"""A conversation that is held stays with its life while others delete it and begin it anew."""
+"""A conversation object keeps to its life while others delete and restart the conversation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from turnlog.projections import live_head
 def logs(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Turnlog, Turnlog]]:
-    """One that reads and one that deletes; in memory there can be no second."""
+    """One log that reads and one that deletes; in memory there can be no second."""
     monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 4)
     if request.param == "memory":
         with turnlog.open("memory:") as log:
@@ -44,7 +44,7 @@ def delete(log: Turnlog) -> None:
     log.delete("alice")
 
 
-def begin_anew(log: Turnlog) -> None:
+def begin_again(log: Turnlog) -> None:
     log.delete("alice")
     for turn in range(1, 9):
         log.record("alice", UserUttered(f"new {turn}"))
@@ -71,9 +71,9 @@ READS: dict[str, Callable[[Conversation], Any]] = {
 }
 
 
-@pytest.mark.parametrize("deleting", [delete, begin_anew])
+@pytest.mark.parametrize("deleting", [delete, begin_again])
 @pytest.mark.parametrize("reading", READS)
-def test_reading_it_says_that_it_was_deleted(
+def test_reading_a_deleted_conversation_is_an_error(
     logs: tuple[Turnlog, Turnlog], reading: str, deleting: Callable[[Turnlog], None]
 ) -> None:
     ours, others = logs
@@ -98,21 +98,21 @@ def test_a_life_that_ends_between_two_reads_is_not_mixed_with_the_next(
     moment: dict[str, int],
     redacted: bool,
 ) -> None:
-    """Whatever is read first, the other life begins right before it."""
+    """Before any of the reads, the other life begins."""
     ours, others = logs
     begin(ours, redacted=redacted)
     reader = type(ours.store.reader)
     read = getattr(reader, seam)
     begun: list[int] = []
 
-    def begun_anew(self: Any, *asked: Any, **named: Any) -> Any:
+    def begun_again(self: Any, *asked: Any, **named: Any) -> Any:
         if not begun:
             begun.append(1)
-            begin_anew(others)
+            begin_again(others)
         return read(self, *asked, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reader, seam, begun_anew)
+        patch.setattr(reader, seam, begun_again)
         try:
             held = ours.conversation("alice", **moment)
             found = [*held.events()], [r.event for r in held.newest_first()]
@@ -123,11 +123,11 @@ def test_a_life_that_ends_between_two_reads_is_not_mixed_with_the_next(
         assert said(ours.conversation("alice").events()) == {"new"}
 
 
-def test_a_deleted_one_that_was_asked_for_stays_readable(logs: tuple[Turnlog, Turnlog]) -> None:
+def test_a_deleted_life_named_by_its_number_stays_readable(logs: tuple[Turnlog, Turnlog]) -> None:
     ours, others = logs
     begin(ours)
     held = ours.conversation("alice", deleted=True)
-    begin_anew(others)
+    begin_again(others)
     assert said(held.events()) == {"old"}
     assert said(held.dialogue().events) == {"old"}
     earlier = ours.conversation("alice", deleted=True, life=1, turn=2)
@@ -136,7 +136,7 @@ def test_a_deleted_one_that_was_asked_for_stays_readable(logs: tuple[Turnlog, Tu
     assert said(earlier.events()) == {"old"}
 
 
-def test_what_began_to_be_read_ends_with_the_life(
+def test_reading_that_began_before_the_deletion_ends_with_the_life(
     logs: tuple[Turnlog, Turnlog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, others = logs
@@ -144,7 +144,7 @@ def test_what_began_to_be_read_ends_with_the_life(
         ours.record("alice", UserUttered(f"old {turn}"))
     reading = ours.conversation("alice").events()
     next(reading)
-    begin_anew(others)
+    begin_again(others)
     with pytest.raises(UnknownConversation):
         list(reading)
 

@@ -1,4 +1,4 @@
-"""The high-water file of a SQLite log tells where its newest rows are gone."""
+"""The high-water file of a SQLite log shows whether its newest rows are missing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def opened(path: Path) -> Turnlog:
 
 
 def faults(path: Path) -> list[str]:
-    """What `turnlog verify` finds; its exit status says whether there is anything."""
+    """The faults that `turnlog verify` finds; its exit status shows whether there are any."""
     ran = run("verify", "--json", "--db", f"sqlite:///{path}")
     found = [fault["what"] for fault in ran.json["faults"]]
     assert ran.status == (1 if found else 0)
@@ -65,7 +65,7 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 @pytest.fixture
 def cut(tmp_path: Path) -> Path:
-    """A log of 500 turns that was copied without its -wal, beside its high-water file."""
+    """A log of 500 turns that was copied without its -wal but with its high-water file."""
     path, copy = tmp_path / "chat.db", tmp_path / "b.db"
     with opened(path) as log:
         fill(log)
@@ -90,7 +90,7 @@ def test_verify_says_where_a_copy_without_its_wal_ended(cut: Path):
     assert faults(cut) == ["the log ended at 500, now at 0"]
 
 
-def test_verify_says_where_nothing_vouches_for_the_end(cut: Path):
+def test_verify_reports_an_end_that_nothing_vouches_for(cut: Path):
     Path(f"{cut}-highwater").unlink()
     assert faults(cut) == [f"the end of the log cannot be verified: {cut}-highwater is missing"]
 
@@ -101,7 +101,7 @@ def test_a_damaged_file_vouches_for_nothing(cut: Path, content: bytes):
     assert faults(cut) == [f"the end of the log cannot be verified: {cut}-highwater is damaged"]
 
 
-def test_verify_says_where_another_row_stands(cut: Path):
+def test_verify_reports_another_row_at_the_mark(cut: Path):
     for path in (cut, Path(f"{cut}-highwater")):
         path.rename(path.with_name(path.name.replace("b.db", "c.db")))
     other = cut.with_name("other.db")
@@ -111,7 +111,7 @@ def test_verify_says_where_another_row_stands(cut: Path):
     assert faults(cut.with_name("c.db")) == ["the log ended at 500, where it now holds another row"]
 
 
-def test_conversations_that_are_named_are_verified_without_the_end(cut: Path):
+def test_named_conversations_are_verified_without_the_end(cut: Path):
     Path(f"{cut}-highwater").unlink()
     with opened(cut) as log:
         log.record("bob", UserUttered("hello"))
@@ -119,7 +119,7 @@ def test_conversations_that_are_named_are_verified_without_the_end(cut: Path):
     assert run("verify", "bob", "--db", f"sqlite:///{cut}").status == 0
 
 
-def test_opening_warns_records_the_loss_once_and_goes_on(
+def test_opening_warns_and_records_the_loss_once_and_continues(
     cut: Path, caplog: pytest.LogCaptureFixture
 ):
     lost = HighWaterFile(str(cut)).read()
@@ -172,7 +172,7 @@ def test_threads_that_open_it_together_record_the_loss_once(cut: Path):
     assert faults(cut) == []
 
 
-def test_a_file_that_is_gone_is_warned_of_and_begun_again(
+def test_a_missing_file_causes_a_warning_and_is_created_again(
     cut: Path, caplog: pytest.LogCaptureFixture
 ):
     Path(f"{cut}-highwater").unlink()
@@ -182,13 +182,13 @@ def test_a_file_that_is_gone_is_warned_of_and_begun_again(
         assert reached(cut) == 1
 
 
-def test_nothing_is_recorded_where_a_log_is_opened_to_be_read(cut: Path):
+def test_opening_read_only_records_nothing(cut: Path):
     with turnlog.open(f"sqlite:///{cut}", readonly=True) as log:
         assert log.store.reader.last_position() == 0
     assert faults(cut) == ["the log ended at 500, now at 0"]
 
 
-def test_it_is_written_at_a_bound_of_rows_and_of_seconds(tmp_path: Path):
+def test_the_mark_is_written_after_a_number_of_rows_or_seconds(tmp_path: Path):
     path = tmp_path / "chat.db"
     with opened(path) as log:
         for turns in range(1, 200):
@@ -197,7 +197,9 @@ def test_it_is_written_at_a_bound_of_rows_and_of_seconds(tmp_path: Path):
         eventually(lambda: reached(path) == 199)
 
 
-def test_a_log_goes_on_where_it_cannot_be_written(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_a_log_continues_when_the_mark_cannot_be_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     path = tmp_path / "chat.db"
     Path(f"{path}-highwater").mkdir()
     with opened(path) as log:
@@ -206,7 +208,7 @@ def test_a_log_goes_on_where_it_cannot_be_written(tmp_path: Path, caplog: pytest
     assert faults(path) == [f"the end of the log cannot be verified: {path}-highwater is damaged"]
 
 
-def test_none_is_left_where_the_log_was_moved_away(tmp_path: Path):
+def test_no_file_is_left_where_the_log_was_moved_away(tmp_path: Path):
     path = tmp_path / "folder" / "chat.db"
     path.parent.mkdir()
     log = opened(path)
@@ -217,7 +219,7 @@ def test_none_is_left_where_the_log_was_moved_away(tmp_path: Path):
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_link_to_a_log_has_the_file_of_what_it_leads_to(tmp_path: Path):
+def test_a_link_to_a_log_uses_the_file_of_its_target(tmp_path: Path):
     path, link = tmp_path / "chat.db", tmp_path / "link.db"
     with opened(path) as log:
         fill(log, 1)
@@ -228,16 +230,14 @@ def test_a_link_to_a_log_has_the_file_of_what_it_leads_to(tmp_path: Path):
     assert not Path(f"{link}-highwater").exists()
 
 
-def test_a_log_in_memory_needs_none():
+def test_a_log_in_memory_has_no_high_water_file():
     with Turnlog(MemoryRecorder()) as log:
         fill(log, 1)
         assert log.store.high_water is None
 
 
 @pytest.mark.parametrize("vouched", [True, False])
-def test_a_backup_of_less_than_there_was_says_so_and_so_does_what_is_restored_from_it(
-    cut: Path, vouched: bool
-):
+def test_a_backup_of_a_shortened_log_warns_and_so_does_its_restore(cut: Path, vouched: bool):
     if not vouched:
         Path(f"{cut}-highwater").unlink()
     says = "the log ended at 500, now at 0" if vouched else "the end of the log cannot be verified"
@@ -246,7 +246,7 @@ def test_a_backup_of_less_than_there_was_says_so_and_so_does_what_is_restored_fr
     assert says in run("backup", cut.with_name("backup.db"), "--db", f"sqlite:///{cut}").err
 
 
-# --- rows that the heads are behind ---------------------------------------------------------------
+# --- rows newer than the heads --------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -289,7 +289,7 @@ def test_a_changed_newest_row_of_any_conversation_is_found(killed: Path, name: s
     assert what in faults(killed)
 
 
-def test_opening_a_log_whose_newest_rows_were_changed_warns_and_records_it(
+def test_opening_a_log_with_changed_newest_rows_warns_and_records_it(
     killed: Path, caplog: pytest.LogCaptureFixture
 ):
     edit(killed, EDITS["a word"])
@@ -298,7 +298,7 @@ def test_opening_a_log_whose_newest_rows_were_changed_warns_and_records_it(
         assert [(loss.position, loss.end) for loss in losses(log)] == [(200, 200)]
 
 
-def test_a_backup_vouches_for_the_rows_that_its_heads_are_behind(killed: Path, tmp_path: Path):
+def test_a_backup_vouches_for_rows_newer_than_its_heads(killed: Path, tmp_path: Path):
     backup = tmp_path / "backup.db"
     with turnlog.open(f"sqlite:///{killed}", readonly=True) as log:
         copying.backup(log.store, backup)
@@ -345,14 +345,14 @@ def file(tmp_path: Path) -> HighWaterFile:
     return HighWaterFile(str(tmp_path / "chat.db"))
 
 
-def test_it_only_moves_forward(file: HighWaterFile):
+def test_the_mark_only_moves_forward(file: HighWaterFile):
     assert file.read() is None
     for position, expected in ((5, 5), (3, 5), (5, 5), (6, 6), (9, 9), (8, 9)):
         file.advance(mark(position))
         assert file.read() == mark(expected)
 
 
-def test_it_goes_back_only_from_what_was_lost(file: HighWaterFile):
+def test_the_mark_moves_back_only_from_a_lost_end(file: HighWaterFile):
     file.advance(mark(9))
     file.replace(mark(8), mark(1))
     assert file.read() == mark(9)
@@ -360,7 +360,7 @@ def test_it_goes_back_only_from_what_was_lost(file: HighWaterFile):
     assert file.read() == mark(1)
 
 
-def test_it_moves_forward_under_many_writers(file: HighWaterFile):
+def test_the_mark_moves_forward_under_many_writers(file: HighWaterFile):
     seen: list[int] = []
 
     def write(first: int) -> None:
@@ -379,7 +379,7 @@ def test_it_moves_forward_under_many_writers(file: HighWaterFile):
     assert file.read() == mark(max(range(1, 400)))
 
 
-def test_a_write_that_is_cut_off_anywhere_leaves_what_was_there_or_what_comes(file: HighWaterFile):
+def test_a_write_cut_off_anywhere_leaves_the_old_mark_or_the_new_one(file: HighWaterFile):
     path = Path(file.path)
     for position in (1, 2, 3):
         file.advance(mark(position))
@@ -435,7 +435,7 @@ def test_a_backup_vouches_for_its_own_end(tmp_path: Path):
     assert any("is at position 500, where the log has no row" in what for what in faults(alone))
 
 
-def test_a_backup_that_is_written_to_vouches_for_its_end_no_longer_by_itself(tmp_path: Path):
+def test_a_backup_that_is_written_to_no_longer_vouches_for_its_own_end(tmp_path: Path):
     path, backup = tmp_path / "chat.db", tmp_path / "backup.db"
     with opened(path) as log:
         fill(log, 10)
@@ -460,7 +460,7 @@ def test_a_backup_that_was_copied_over_a_log_is_found(tmp_path: Path):
     assert faults(path) == []
 
 
-def test_what_is_restored_is_marked_by_its_file_alone(tmp_path: Path):
+def test_a_restored_log_is_marked_only_by_its_file(tmp_path: Path):
     path, backup, into = (tmp_path / name for name in ("chat.db", "backup.db", "into.db"))
     with opened(path) as log:
         fill(log, 10)

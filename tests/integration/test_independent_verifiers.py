@@ -75,7 +75,7 @@ def encoded(hash: bytes) -> str:
 # --- one file -----------------------------------------------------------------------------------
 
 
-def test_it_is_one_short_file_without_turnlog() -> None:
+def test_the_checker_is_one_short_file_without_turnlog() -> None:
     lines = ONE_FILE.read_text().splitlines()
     assert len(lines) <= 300
     assert not [line for line in lines if "import" in line and "turnlog" in line]
@@ -118,7 +118,9 @@ def write_proof(log: Turnlog, folder: Path, id: str, turn: int) -> None:
     [("alice", 1, "says 0"), ("alice", 301, "says 0"), ("bob", 2, "says 1"), ("carol", 2, "says 1"),
      ("carol", 3, "says 0")],
 )  # fmt: skip
-def test_it_checks_a_proof(log: Turnlog, tmp_path: Path, id: str, turn: int, says: str) -> None:
+def test_the_checker_checks_a_proof(
+    log: Turnlog, tmp_path: Path, id: str, turn: int, says: str
+) -> None:
     write_proof(log, tmp_path, id, turn)
     status, out = check("proof", tmp_path / "p", tmp_path / "key")
     assert (status, says in out, f"turn {turn} of {id}," in out) == (0, True, True)
@@ -133,7 +135,7 @@ def test_it_checks_a_proof(log: Turnlog, tmp_path: Path, id: str, turn: int, say
     assert check("proof", tmp_path / "p", tmp_path / "key")[0] == 1
 
 
-def test_it_checks_a_whole_log(log: Turnlog, tmp_path: Path) -> None:
+def test_the_checker_checks_a_whole_log(log: Turnlog, tmp_path: Path) -> None:
     recorded(log, 3)
     status, out = check("log", tmp_path / "chat.db", tmp_path / "note", tmp_path / "key")
     size = log.store.reader.last_position() - 2
@@ -156,7 +158,7 @@ def test_it_checks_a_whole_log(log: Turnlog, tmp_path: Path) -> None:
         "version = 998, stream = (SELECT max(stream) FROM streams) WHERE position = 1",
     ],
 )
-def test_it_finds_a_change(log: Turnlog, tmp_path: Path, change: str) -> None:
+def test_the_checker_finds_a_change(log: Turnlog, tmp_path: Path, change: str) -> None:
     update(tmp_path, change)
     status, out = check("log", tmp_path / "chat.db", tmp_path / "note", tmp_path / "key")
     assert status == 1
@@ -171,7 +173,7 @@ def update(folder: Path, change: str, *given: object) -> None:
         assert sql.execute(f"UPDATE rows_t1 SET {change}", given).rowcount == 1
 
 
-def test_it_checks_a_sealed_log_without_its_keys(tmp_path: Path) -> None:
+def test_the_checker_checks_a_sealed_log_without_its_keys(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"{LOG.verifier}\n")
     keys = f"sqlite:///{tmp_path}/keys.db"
     with turnlog.open(f"sqlite:///{tmp_path}/chat.db", keys=keys) as log:
@@ -183,7 +185,7 @@ def test_it_checks_a_sealed_log_without_its_keys(tmp_path: Path) -> None:
     assert (status, "says 1" in out) == (0, True)
 
 
-def test_it_says_how_it_is_used(tmp_path: Path) -> None:
+def test_the_checker_prints_its_usage(tmp_path: Path) -> None:
     ran = subprocess.run([sys.executable, ONE_FILE], capture_output=True, text=True, check=False)
     assert (ran.returncode, ran.stdout) == (2, "")
     assert "check_log.py proof" in ran.stderr

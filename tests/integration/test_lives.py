@@ -1,4 +1,4 @@
-"""After a deletion an id can be used again; what was deleted stays so."""
+"""After a deletion an id can be used again; the deleted life stays deleted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def texts(log: Turnlog) -> list[Any]:
     return [getattr(event, "text", None) for event in log.conversation("alice").events()]
 
 
-def test_a_message_begins_a_new_life_in_which_all_is_counted_anew(log: Turnlog) -> None:
+def test_a_message_begins_a_new_life_that_counts_from_one(log: Turnlog) -> None:
     recorded = log.record("alice", UserUttered("hello again", message_id="m2"))
     assert recorded.new
     [commit] = recorded.commits
@@ -65,7 +65,7 @@ def test_a_late_answer_begins_nothing(log: Turnlog, late: turnlog.Event) -> None
     assert "alice" not in log
 
 
-def test_whoever_expects_no_conversation_begins_one_with_anything(log: Turnlog) -> None:
+def test_expecting_no_conversation_begins_one_with_any_event(log: Turnlog) -> None:
     with pytest.raises(VersionConflict):
         log.record("bob", UserUttered("hi"), expected_version=3)
     begun = log.record("alice", BotUttered("Hello!"), expected_version=0)
@@ -75,7 +75,7 @@ def test_whoever_expects_no_conversation_begins_one_with_anything(log: Turnlog) 
     log.record("bob", BotUttered("Hello!"), expected_version=0)
 
 
-def test_a_life_begins_behind_the_actions_that_rasa_runs_first(log: Turnlog) -> None:
+def test_a_life_begins_after_the_actions_that_rasa_runs_first(log: Turnlog) -> None:
     with pytest.raises(InvalidEvent, match="was deleted"):
         log.record("alice", ActionExecuted("utter_greet"))
     assert log.record("alice", ActionExecuted("action_listen")).new
@@ -105,7 +105,7 @@ def test_the_old_life_stays_deleted_and_is_shown_by_its_number(log: Turnlog) -> 
     assert texts(log) == ["a third time"]
 
 
-def test_followers_and_read_models_tell_the_lives_apart(log: Turnlog) -> None:
+def test_followers_and_read_models_distinguish_the_lives(log: Turnlog) -> None:
     log.record("alice", UserUttered("hello again"), SlotSet("n", 5))
     log.record("alice", MessageRedacted(1))
     live = {name: _entries(log, name) for name in ("transcript", "slots")}
@@ -128,7 +128,7 @@ def turnlog_subscription(log: Turnlog) -> Any:
     return Subscription(log.store)
 
 
-def test_a_session_begins_anew(tmp_path: Path) -> None:
+def test_a_session_begins_again(tmp_path: Path) -> None:
     pytest.importorskip("pywce")
     url = f"sqlite:///{tmp_path}/chat.db"
     from turnlog.sessions.pywce import TurnlogSessionManager

@@ -1,4 +1,4 @@
-"""The files of a log under the hands of others: nothing is acknowledged into nowhere."""
+"""The files of a log, changed by others: nothing is acknowledged that is not stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HANDS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("hand", HANDS)
-def test_nothing_is_acknowledged_once_a_file_is(tmp_path: Path, hand: str):
+def test_nothing_is_acknowledged_once_a_file_was_moved_or_replaced(tmp_path: Path, hand: str):
     path = tmp_path / "folder" / "chat.db"
     path.parent.mkdir()
     with turnlog.open(f"sqlite:///{path}") as log:
@@ -52,7 +52,7 @@ def test_nothing_is_acknowledged_once_a_file_is(tmp_path: Path, hand: str):
         assert len(failures) == 1, "a thread that comes later read another file"
 
 
-def test_a_file_that_goes_during_a_commit_is_noticed_before_the_answer(tmp_path: Path):
+def test_a_file_that_disappears_during_a_commit_is_noticed_before_the_answer(tmp_path: Path):
     path = tmp_path / "chat.db"
 
     def removing(state: object, history: object) -> list[UserUttered]:
@@ -77,7 +77,7 @@ def test_a_file_that_comes_back_is_written_again(tmp_path: Path):
         assert [event.text for event in log.read_events("alice")] == ["hello", "back"]
 
 
-def test_a_log_goes_on_where_the_working_folder_changes(
+def test_a_log_continues_when_the_working_folder_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)

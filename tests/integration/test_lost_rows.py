@@ -1,4 +1,4 @@
-"""A projection that has seen rows which the log no longer has does not go on over others."""
+"""A projection that has seen rows which the log no longer has does not continue over others."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_catching_up_compares_the_row_at_its_mark(tmp_path: Path, statement: str
         log.view("transcript")
 
 
-def test_a_rebuild_makes_it_again(tmp_path: Path):
+def test_a_rebuild_restores_the_projection(tmp_path: Path):
     path = tmp_path / "chat.db"
     with turnlog.open(f"sqlite:///{path}") as log:
         for number in range(5):
@@ -50,11 +50,11 @@ def test_a_rebuild_makes_it_again(tmp_path: Path):
         assert [m["text"] for m in messages(log.view("transcript"), "alice")] == ["0", "1", "2"]
 
 
-def test_a_cancelled_record_is_stored_once_however_often_its_key_is_given(tmp_path: Path):
+def test_a_cancelled_record_with_a_repeated_key_is_stored_once(tmp_path: Path):
     async def cancelled() -> None:
         async with turnlog.aopen(f"sqlite:///{tmp_path / 'chat.db'}") as log:
             waiting = asyncio.create_task(log.record("alice", UserUttered("hello"), key="m1"))
-            await asyncio.sleep(0)  # it is with the writer now
+            await asyncio.sleep(0)  # the writer has it by now
             waiting.cancel()
             again = await log.record("alice", UserUttered("hello"), key="m1")
             assert waiting.cancelled()

@@ -1,4 +1,4 @@
-"""A log that loses its newest rows under an open process takes nothing on a wrong past."""
+"""A log that loses its newest rows under an open process accepts nothing on a wrong past."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def log(url: str) -> Iterator[Turnlog]:
 
 
 def lose_tail(log: Turnlog) -> None:
-    """As a server that was restored from a backup of before."""
+    """As a server restored from an earlier backup."""
     tables = Tables(log.store)
     tables.run(
         "DELETE FROM {}streams WHERE stream NOT IN"
@@ -56,7 +56,7 @@ def positions(log: Turnlog) -> list[int]:
 
 
 @pytest.mark.parametrize("name", ["anna", "new"])
-def test_what_would_follow_a_lost_row_is_refused(log: Turnlog, name: str):
+def test_a_commit_after_a_lost_row_is_refused(log: Turnlog, name: str):
     lose_tail(log)
     for _ in range(2):
         with pytest.raises(AnotherPast):
@@ -64,7 +64,9 @@ def test_what_would_follow_a_lost_row_is_refused(log: Turnlog, name: str):
     assert positions(log) == [*range(1, KEPT + 1)]
 
 
-def test_so_it_is_where_another_process_has_gone_on_from_the_backup(log: Turnlog, url: str):
+def test_a_commit_is_refused_after_another_process_continued_from_the_backup(
+    log: Turnlog, url: str
+):
     if not log.store.gives_positions:
         pytest.skip("a file that is put back is another file, which is noticed")
     lose_tail(log)
@@ -84,7 +86,7 @@ def test_a_lost_key_is_not_known(log: Turnlog):
         log.record("anna", BotUttered("again 1"), key="bot 1")
 
 
-def test_a_log_that_is_opened_again_goes_on(log: Turnlog, url: str):
+def test_a_reopened_log_continues(log: Turnlog, url: str):
     lose_tail(log)
     with pytest.raises(AnotherPast):
         log.record("anna", BotUttered("and on"))
@@ -93,13 +95,13 @@ def test_a_log_that_is_opened_again_goes_on(log: Turnlog, url: str):
         assert again.conversation("anna").state.event == 4
 
 
-def test_reading_says_so(log: Turnlog):
+def test_reading_after_the_loss_is_refused(log: Turnlog):
     lose_tail(log)
     with pytest.raises(AnotherPast):
         log.conversation("anna")
 
 
-def test_the_tables_are_not_brought_up_on_a_wrong_past(log: Turnlog):
+def test_the_tables_are_not_updated_from_a_wrong_past(log: Turnlog):
     lose_tail(log)
     before = log.store.reader.heads()
     with pytest.raises(AnotherPast):
@@ -107,7 +109,7 @@ def test_the_tables_are_not_brought_up_on_a_wrong_past(log: Turnlog):
     assert log.store.reader.heads() == before
 
 
-def test_a_log_with_a_hole_is_copied_as_it_is(log: Turnlog, tmp_path: Path):
+def test_a_log_with_a_gap_is_copied_unchanged(log: Turnlog, tmp_path: Path):
     Tables(log.store).run("DELETE FROM {}rows_t1 WHERE position = 2")
     backup(log.store, tmp_path / "backup.db")
     with opened(tmp_path / "backup.db") as copy:

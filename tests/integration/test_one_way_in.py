@@ -1,4 +1,4 @@
-"""A server's channels and routes write by one runner: in order, in time, and held to the same."""
+"""Channels and routes write through one runner: in order, in time, with the same limits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ THREAD = {"unit": "u", "state": "s"}
 
 
 class HeldBot:
-    """Answers when it is let go; `asked` is set while it is asked."""
+    """Answers when released; `asked` is set while it is asked."""
 
     def __init__(self) -> None:
         self.asked, self.let_go = asyncio.Event(), asyncio.Event()
@@ -85,14 +85,14 @@ SAVES: dict[str, Call] = {
     "no value": lambda client: client.delete("/sessions/ann/values/k"),
     "clear": lambda client: client.delete("/sessions/ann/values"),
 }
-"""Ways to save what a bot keeps: it may do so while it is asked."""
+"""Ways to save the values of a bot, which it may use while it is asked."""
 
 
 async def kinds(services: Services) -> list[str]:
     return [type(event).__name__ for event in await services.log.read_events("ann")]
 
 
-async def test_what_is_written_while_the_bot_is_asked_comes_after_its_answer(url: str) -> None:
+async def test_events_written_while_the_bot_is_asked_come_after_its_answer(url: str) -> None:
     bot = HeldBot()
     async with served(url, bot) as (client, services):
         assert (await starts_a_thread(client)).status_code == 200
@@ -126,7 +126,7 @@ async def test_a_bot_can_save_over_http_while_it_is_asked(url: str) -> None:
     ]  # fmt: skip
 
 
-async def test_a_log_that_does_not_answer_is_unavailable_by_every_way(url: str) -> None:
+async def test_a_log_that_does_not_answer_is_unavailable_on_every_route(url: str) -> None:
     async with served(url, patience=0.3, burst=100) as (client, services):
         assert (await starts_a_thread(client)).status_code == 200
         for place in ("values/k", "props/p", "globals/g"):  # so that each way has to change it
@@ -139,7 +139,7 @@ async def test_a_log_that_does_not_answer_is_unavailable_by_every_way(url: str) 
 
 @asynccontextmanager
 async def held(services: Services) -> AsyncIterator[None]:
-    """Nobody else can write to the log inside the block."""
+    """No one else can write to the log inside the block."""
     holding, end = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -158,7 +158,7 @@ async def held(services: Services) -> AsyncIterator[None]:
 
 
 def asks(text: str = "hi", id: str | None = None) -> dict[str, Call]:
-    """The ways in which a user's message comes, but for the socket's."""
+    """The routes of a user's message, except the socket's."""
     body = {"text": text, "message_id": id}
     return {
         "webhook": says(text, message_id=id),
@@ -173,7 +173,7 @@ def asks(text: str = "hi", id: str | None = None) -> dict[str, Call]:
 
 
 @pytest.mark.parametrize("way", asks())
-async def test_a_user_s_message_is_held_to_the_same_whichever_way_it_comes(way: str) -> None:
+async def test_a_user_s_message_has_the_same_limits_on_every_route(way: str) -> None:
     async with served("memory:", message=100, burst=3, rate=0.001) as (client, services):
         await starts_a_thread(client)
         session = await client.post("/chat/session", json={"conversation": "ann"})
@@ -188,7 +188,7 @@ async def test_a_user_s_message_is_held_to_the_same_whichever_way_it_comes(way: 
         assert answers[-1].json()["reason"] == "TooFast"
 
 
-async def test_what_is_kept_of_a_silent_bot_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_memory_of_a_silent_bot_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "SILENCES_KEPT", 3)
     asked: list[str] = []
 
@@ -203,7 +203,7 @@ async def test_what_is_kept_of_a_silent_bot_has_an_end(monkeypatch: pytest.Monke
         assert len(services.runner._answering._silent) == 3
         asked.clear()
         await says("hello", "u9", message_id="m1")(client)
-        assert asked == []  # the same message again: it had nothing to say
+        assert asked == []  # the same message again: the bot was silent
 
 
 async def until(holds: Callable[[], bool]) -> None:

@@ -48,7 +48,7 @@ def test_postgres_answers_in_an_empty_database(postgres_url: str) -> None:
         assert connection.execute(tables.encode()).fetchone() == (0,)
 
 
-def test_each_test_has_a_postgres_database_of_its_own(postgres_url: str, postgres: Server) -> None:
+def test_each_test_has_its_own_postgres_database(postgres_url: str, postgres: Server) -> None:
     import psycopg
 
     with psycopg.connect(postgres.url) as connection:

@@ -29,7 +29,7 @@ from turnlog.storage.urls import recorder
 from turnlog.testing.recorders import RecorderContract
 
 SIZE = 2
-"""Connections that the pooler has to a database; more clients than that are at work."""
+"""Connections of the pooler to a database; more clients than that are active."""
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def pooler(request: pytest.FixtureRequest, server: Server) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def sharing(server: Server) -> Iterator[Server]:
-    """A pooler in transaction mode with one connection for everybody."""
+    """A pooler in transaction mode with one connection for all clients."""
     with needing("pgbouncer"), pgbouncer.running(server, "transaction", size=1) as pooler:
         yield pooler
 
@@ -73,7 +73,7 @@ class TestPooled(RecorderContract):
     reopen = create
 
 
-def test_without_pooled_it_is_refused_and_the_message_names_it(
+def test_without_pooled_the_url_is_refused_and_the_option_named(
     pooler: Server, database: str
 ) -> None:
     with pytest.raises(Unavailable, match=r"behind PgBouncer the URL needs \?pooled=1"):
@@ -85,7 +85,7 @@ def test_pooled_is_0_or_1() -> None:
         turnlog.open("postgresql://db/chat?pooled=yes")
 
 
-def test_what_is_recorded_is_read_verified_and_known_by_its_key(
+def test_recorded_events_are_read_verified_and_known_by_their_key(
     pooler: Server, database: str
 ) -> None:
     with turnlog.open(through(pooler, database)) as log:
@@ -124,11 +124,12 @@ CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON turnlog_rows_t1
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()"""
 
 
-def test_nothing_is_sent_behind_the_end_of_a_transaction(
+def test_nothing_is_sent_after_the_end_of_a_transaction(
     server: Server, sharing: Server, database: str, tmp_path: Path
 ) -> None:
-    """psycopg sends a Flush behind a Sync that is not answered at once. Where it reaches the
-    pooler after the answer, the server is lent for it, and no answer gives it back."""
+    """psycopg sends a Flush after a Sync that is not answered immediately. If it reaches the pooler
+    after the answer, the server is lent for it, and no answer gives it back.
+    """
     traced = tmp_path / "traced"
     with turnlog.open(through(sharing, database)) as log, traced.open("w") as trace:
         with psycopg.connect(f"{server.url.rpartition('/')[0]}/{database}") as maker:
@@ -143,7 +144,7 @@ def test_nothing_is_sent_behind_the_end_of_a_transaction(
     assert before_the_end == {"Sync"}
 
 
-def test_the_server_keeps_the_timeout_for_every_transaction_and_for_nobody_else(
+def test_the_server_applies_the_timeout_to_our_transactions_only(
     sharing: Server, database: str
 ) -> None:
     def asked(lent: object) -> list[str]:
@@ -168,7 +169,7 @@ def test_a_statement_that_takes_longer_ends(sharing: Server, database: str) -> N
         with pytest.raises(Unavailable, match="statement timeout"):
             log.store.reader._all("SELECT pg_sleep(30)")  # type: ignore[attr-defined]
         assert time.monotonic() - begun < 2
-        log.record("alice", UserUttered("it goes on"))
+        log.record("alice", UserUttered("it continues"))
 
 
 def test_a_follower_hears_of_commits_without_notifications(pooler: Server, database: str) -> None:
@@ -181,7 +182,7 @@ def test_a_follower_hears_of_commits_without_notifications(pooler: Server, datab
         assert time.monotonic() - recorded < 2 * log.store.poll
 
 
-def test_a_frozen_server_behind_it_gives_an_answer_in_time(
+def test_a_frozen_server_behind_the_pooler_gives_an_answer_in_time(
     server: Server, pooler: Server, database: str
 ) -> None:
     with turnlog.open(through(pooler, database, f"pooled=1&timeout={TIMEOUT}")) as log:
@@ -197,9 +198,7 @@ def test_a_frozen_server_behind_it_gives_an_answer_in_time(
         assert again.commits[0].version == 2
 
 
-def test_an_answer_that_one_server_is_at_work_on_is_no_others(
-    pooler: Server, database: str
-) -> None:
+def test_one_server_at_a_time_answers_a_message(pooler: Server, database: str) -> None:
     async def scenario() -> None:
         mine, others = (AnswerLeases(through(pooler, database)) for _ in range(2))
         try:

@@ -1,4 +1,4 @@
-"""What is PostgreSQL's own: passwords are not shown, notifications arrive, many readers at once."""
+"""PostgreSQL only: passwords are hidden, notifications arrive, many threads read."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def test_a_password_is_not_shown() -> None:
     assert "secret" not in str(refused.value)
 
 
-def test_the_server_keeps_the_timeout_beside_options_that_were_given() -> None:
+def test_the_server_keeps_the_timeout_along_with_other_options() -> None:
     made = conninfo("postgresql://db/chat?options=-c%20search_path%3Dmine", 2.5)
     assert "statement_timeout=2500" in made
     assert "lock_timeout=2500" in made
     assert "search_path=mine" in made
 
 
-def test_a_url_reaches_the_server_as_it_was_given(postgres_url: str) -> None:
+def test_a_url_reaches_the_server_unchanged(postgres_url: str) -> None:
     url = f"{postgres_url}?options=-c%20application_name%3Dmine&timeout=5"
     with turnlog.open(url) as log, log.store.transaction() as transaction:
         found = transaction._all("SHOW application_name")  # type: ignore[attr-defined]
         assert found == [("mine",)]
 
 
-def test_a_commit_of_another_process_is_known_at_once(postgres_url: str) -> None:
+def test_a_commit_of_another_process_is_known_immediately(postgres_url: str) -> None:
     with turnlog.open(postgres_url) as log, turnlog.open(postgres_url) as other:
         assert not log.store.wait_above(0, 0.5)
         took: list[float] = []
@@ -73,8 +73,8 @@ def test_many_threads_read_while_one_writes(postgres_url: str) -> None:
         assert log.conversation("alice").turn == 20
 
 
-def test_positions_are_given_by_the_log_and_told_as_they_are(postgres_url: str) -> None:
-    """Several processes commit side by side without looking; the tables follow all the same."""
+def test_the_log_assigns_positions_and_reports_them(postgres_url: str) -> None:
+    """Several processes commit concurrently without looking; the tables follow all the same."""
     with ExitStack() as opened, ThreadPoolExecutor(3) as pool:
         logs = [opened.enter_context(turnlog.open(postgres_url)) for _ in range(3)]
 
@@ -102,7 +102,7 @@ def test_positions_are_given_by_the_log_and_told_as_they_are(postgres_url: str) 
         assert [*logs[0].store.reader.heads()] == before
 
 
-def test_a_commit_of_a_conversation_of_ones_own_is_one_statement(
+def test_a_commit_to_a_conversation_of_this_process_is_one_statement(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []

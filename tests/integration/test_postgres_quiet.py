@@ -1,4 +1,4 @@
-"""A commit that PostgreSQL refuses: its caller is answered, and nobody is told aside."""
+"""A commit that PostgreSQL refuses: its caller is answered, and no warning is written."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_refused_commit_warns_of_nothing(
             log.record("alice", turnlog.UserUttered("hi"), key=f"k{number}")
         for number in range(3):
             assert not log.record("alice", turnlog.UserUttered("hi"), key=f"k{number}").new
-            assert log.record("alice", turnlog.BotUttered("it goes on")).new
+            assert log.record("alice", turnlog.BotUttered("it continues")).new
         assert log.conversation("alice").state.event == 6
     aside = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert [record.getMessage() for record in aside] == []

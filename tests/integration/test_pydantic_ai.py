@@ -120,7 +120,7 @@ def response(chance: random.Random) -> m.ModelResponse:
 
 
 def timeless(found: Any) -> Any:
-    """Without when it was saved, which each store asks its own clock."""
+    """Without the time of the save, which each store takes from its own clock."""
     if isinstance(found, list):
         return [timeless(each) for each in found]
     return replace(found, updated_at=NOW) if isinstance(found, ConversationRecord) else found
@@ -139,7 +139,7 @@ class Pair:
         self.names = [f"c{number}" for number in range(5)]
 
     async def both(self, act: Callable[[ConversationStore], Any]) -> Any:
-        """What became of it, which is the same in both; ids are the same too."""
+        """The outcome, which is the same in both; ids are the same too."""
         began = next(self.ids) * 1000
         ended = []
         for store in self.stores:
@@ -181,10 +181,10 @@ async def step(pair: Pair, chance: random.Random) -> None:
         if (loaded := await store.load(id)) is None:
             return None
         kept = loaded.messages[: own.randint(0, len(loaded.messages))]
-        anew = Conversation(
+        rewritten = Conversation(
             messages=[*kept, *said(own)], conversation_id=id, revision=loaded.revision
         )
-        return await store.save(anew)
+        return await store.save(rewritten)
 
     async def branch(store: ConversationStore) -> Any:
         own = random.Random(seed)
@@ -214,7 +214,7 @@ async def step(pair: Pair, chance: random.Random) -> None:
         return await store.save(loaded, scope=None)
 
     async def entry(store: ConversationStore) -> Any:
-        return await store.read_entry("nobody's")
+        return await store.read_entry("unknown")
 
     acts: dict[str, Callable[[ConversationStore], Any]] = {
         "run": run, "window": lambda store: run(store, limit=2), "rewrite": rewrite,
@@ -224,7 +224,7 @@ async def step(pair: Pair, chance: random.Random) -> None:
     if kind == "delete":
         records = await pair.stores[1].list_conversations()
         if any(record.forked_from == id for record in records):
-            return  # what a fork shares is gone with its origin: a test of its own
+            return  # what a fork shares is gone with its origin: another test covers it
     await pair.both(acts[kind])
     if kind == "fork":
         pair.names.append(f"f{len(pair.names)}")
@@ -236,7 +236,7 @@ def store(url: str) -> Iterator[TurnlogConversationStore]:
         yield opened
 
 
-async def test_it_does_what_the_store_in_memory_does(
+async def test_the_store_agrees_with_the_store_in_memory(
     store: TurnlogConversationStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair, chance = Pair(store, monkeypatch), random.Random(7)
@@ -247,7 +247,7 @@ async def test_it_does_what_the_store_in_memory_does(
     assert verify(store.log.store).faults == []
 
 
-# --- one conversation, several that write -------------------------------------------------------
+# --- one conversation, several writers ----------------------------------------------------------
 
 
 def text(content: str) -> m.ModelRequest:
@@ -269,7 +269,7 @@ async def saved(store: TurnlogConversationStore, *messages: m.ModelMessage) -> C
     return conversation
 
 
-async def test_agents_run_on_it(store: TurnlogConversationStore) -> None:
+async def test_agents_run_on_the_store(store: TurnlogConversationStore) -> None:
     agent = Agent(TestModel(call_tools=["weather"]))
 
     @agent.tool_plain
@@ -292,7 +292,7 @@ async def test_agents_run_on_it(store: TurnlogConversationStore) -> None:
     assert found[2].parts == (ToolResult(found[1].parts[0].id, "weather", "rain in a"),)  # type: ignore[union-attr]
 
 
-async def test_what_others_record_is_offered_and_gone_on_from(
+async def test_events_of_others_are_loaded_and_continued(
     store: TurnlogConversationStore,
 ) -> None:
     stale = await saved(store, text("one"), reply("1"))
@@ -322,7 +322,7 @@ async def test_what_others_record_is_offered_and_gone_on_from(
     assert shown == ["one", "1", "two", "2, says a person", "", "", "three", "3", "four"]
 
 
-async def test_a_conversation_that_pydantic_ai_did_not_begin_is_there(
+async def test_a_conversation_that_pydantic_ai_did_not_begin_is_loaded(
     store: TurnlogConversationStore,
 ) -> None:
     store.log.record("a", UserUttered("one"), BotUttered("1"))
@@ -342,7 +342,7 @@ async def test_a_conversation_that_pydantic_ai_did_not_begin_is_there(
         ("save", b'{"record": {"head_id": "1", "revision": "1"}, "entries": [{"id": "1"}]}'),
     ],
 )
-async def test_what_others_record_in_its_name_is_no_save(kind: str, body: bytes) -> None:
+async def test_an_event_of_others_in_its_name_is_not_a_save(kind: str, body: bytes) -> None:
     with TurnlogConversationStore("memory:") as store:
         await saved(store, text("one"), reply("1"))
         store.log.record("a", ForeignRecorded("pydantic-ai", kind, body))
@@ -351,7 +351,7 @@ async def test_what_others_record_in_its_name_is_no_save(kind: str, body: bytes)
         assert [entry.message for entry in await store.read_history(record.head_id)] != []
 
 
-async def test_what_others_take_back_edit_and_redact_is_seen(
+async def test_rewinds_edits_and_redactions_of_others_are_seen(
     store: TurnlogConversationStore,
 ) -> None:
     await saved(store, text("one"), reply("1"), text("two"), reply("2"))
@@ -406,7 +406,7 @@ async def test_a_redacted_message_may_say_any_word_of_the_format(word: str) -> N
         assert verify(store.log.store).faults == []
 
 
-async def test_what_others_recorded_is_a_branch_too(store: TurnlogConversationStore) -> None:
+async def test_events_of_others_are_on_a_branch(store: TurnlogConversationStore) -> None:
     await saved(store, text("one"), reply("1"))
     log = store.log
     log.record("a", UserUttered("two"), BotUttered("2"), ToolCalled("x", {"n": 1}, "c1"),
@@ -438,7 +438,7 @@ async def test_what_others_recorded_is_a_branch_too(store: TurnlogConversationSt
     assert "two" not in repr(await store.read_history(left[-1].id))
 
 
-async def test_what_is_deleted_can_begin_again_and_goes_from_forks(
+async def test_a_deleted_conversation_can_begin_again_and_is_gone_from_forks(
     store: TurnlogConversationStore,
 ) -> None:
     await saved(store, text("one"), reply("1"))
@@ -451,13 +451,13 @@ async def test_what_is_deleted_can_begin_again_and_goes_from_forks(
     assert left is not None
     assert words(left.messages)[-1] == "two"
     assert "1" not in words(left.messages)
-    await saved(store, reply("anew"))
+    await saved(store, reply("again"))
     again = await store.load("a")
     assert again is not None
-    assert words(again.messages) == ["anew"]
+    assert words(again.messages) == ["again"]
 
 
-async def test_a_conversation_of_the_openai_sdk_is_gone_on_with(
+async def test_a_conversation_of_the_openai_sdk_is_continued(
     store: TurnlogConversationStore,
 ) -> None:
     with made_up_model() as model, openai.OpenAI(api_key="none", base_url=model.url) as plain:
@@ -472,7 +472,7 @@ async def test_a_conversation_of_the_openai_sdk_is_gone_on_with(
     assert alike(parts, before)
 
 
-async def test_bytes_are_kept_once_and_go_with_their_message(
+async def test_bytes_are_stored_once_and_removed_with_their_message(
     store: TurnlogConversationStore,
 ) -> None:
     image = m.BinaryContent(data=bytes([251, 255, 3] * 30), media_type="image/png")
@@ -491,7 +491,7 @@ async def test_bytes_are_kept_once_and_go_with_their_message(
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Every one that reads, on both back ends."""
+    """Every method that reads, on both back ends."""
     asked: list[str] = []
     for reader in (SqliteReader, PostgresReader):
 
@@ -532,14 +532,14 @@ async def test_a_history_is_read_in_one_query_and_then_kept(
     assert len([each for each in asked[0] if "version <" in each]) == 1
 
 
-async def test_entries_and_conversations_are_found_without_going_through_all(
+async def test_entries_and_conversations_are_found_without_a_scan(
     url: str, statements: list[str]
 ) -> None:
     if url == "memory:":
         pytest.skip("a log in memory has no statements")
 
     def read() -> int:
-        """How often rows of a conversation were read since."""
+        """The number of reads of a conversation's rows since."""
         found = len([each for each in statements if "version <" in each])
         statements.clear()
         return found
@@ -585,7 +585,7 @@ async def ids(store: TurnlogConversationStore, **asked: Any) -> list[str]:
     return [record.conversation_id for record in await store.list_conversations(**asked)]
 
 
-async def test_what_was_loaded_is_the_callers_own(store: TurnlogConversationStore) -> None:
+async def test_a_loaded_conversation_belongs_to_the_caller(store: TurnlogConversationStore) -> None:
     chance = random.Random(1)
     await saved(store, *[each for _ in range(20) for each in said(chance)])
     loaded = await store.load("a")
@@ -600,7 +600,7 @@ async def test_what_was_loaded_is_the_callers_own(store: TurnlogConversationStor
 
 
 def spoil(value: Any) -> None:
-    """Change all that can be changed in it."""
+    """Change every mutable value in it."""
     held = value if isinstance(value, dict) else getattr(value, "__dict__", {})
     items = value if isinstance(value, list) else [*held.values()]
     for item in items:
@@ -611,7 +611,7 @@ def spoil(value: Any) -> None:
         held.update(dict.fromkeys(held))
 
 
-# --- several processes, and one that dies -------------------------------------------------------
+# --- several processes, and one that is killed ---------------------------------------------------
 
 KILLS = 20 if os.environ.get("TURNLOG_FAULTS") == "long" else 2
 
@@ -624,7 +624,7 @@ def program(url: str, who: str, turns: int) -> subprocess.Popen[str]:
 
 
 def prompts(url: str) -> list[str]:
-    """What was asked, each with the answer right after it."""
+    """The questions, each with the answer right after it."""
     with turnlog.open(url) as log:
         assert verify(log.store).faults == []
         found = [message.text for message in log.conversation("a").messages()]
@@ -666,7 +666,7 @@ def test_two_processes_save_every_turn_once(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_what_was_saved_is_there_after_a_kill(
+def test_saved_turns_survive_a_kill(
     kind: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     postgres = kind == "postgres"

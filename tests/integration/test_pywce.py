@@ -103,10 +103,10 @@ def test_users_continue_after_the_process_was_killed(wire, expected, tmp_path):
 
 
 def _serve_until_killed(url: str, *, after: int) -> int:
-    """Serve messages in a process that is killed between two of them; how many were served.
+    """Serve messages in a process that is killed between two of them; returns the number served.
 
-    A message that is cut off in its middle would come again from WhatsApp; here the process stops
-    in front of a message, which the ones before must survive.
+    WhatsApp would send an interrupted message again; here the process stops before a message, and
+    the earlier ones must survive.
     """
     program = [sys.executable, "-m", "tests.integration.pywce_bot", url, "0", "1000"]
     with subprocess.Popen(

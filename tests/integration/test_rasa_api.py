@@ -63,7 +63,7 @@ def test_a_tracker_has_the_keys_that_rasa_gives_it(api, shared_data):
 
 
 @pytest.mark.parametrize("kind", ["undo", "rewind"])
-def test_what_rasa_takes_back_is_never_refused_and_goes_as_far_as_in_rasa(api, kind):
+def test_rasas_rewinds_are_never_refused_and_go_as_far_as_in_rasa(api, kind):
     back = {"event": kind, "timestamp": 4.0}
     assert api.post(f"/{kind}/tracker/events", json=back).status_code == 200
     turns = [user("hi", 2.0), SLOT, user("oops", 3.0), back]
@@ -75,7 +75,7 @@ def test_what_rasa_takes_back_is_never_refused_and_goes_as_far_as_in_rasa(api, k
     assert [shown[0], shown[-1]] == [back, back]
 
 
-def test_what_is_shown_is_what_was_asked_for(api):
+def test_the_response_shows_what_was_requested(api):
     events = [user("one", 1.0), {"event": "restart", "timestamp": 2.0}, user("two", 3.0)]
     events += [{"event": "rewind", "timestamp": 4.0}]
     api.post("/shown/tracker/events", json=events)
@@ -104,13 +104,13 @@ def test_a_bad_parameter_is_refused_with_rasas_error_object(api, asked):
 @pytest.mark.parametrize(
     "body", ["", "[]", "{}", '{"event": "nonsense"}', '[{"event": "slot"}]', "[1]", "{broken"]
 )
-def test_a_body_that_is_no_event_is_refused(api, body):
+def test_a_body_that_is_not_an_event_is_refused(api, body):
     refused = api.post("/refused/tracker/events", content=body)
     assert refused.status_code == 400
     assert api.get("/refused/tracker").headers["etag"] == '"0"'
 
 
-def test_a_put_replaces_and_what_was_replaced_stays_readable(api):
+def test_a_put_replaces_and_the_replaced_events_stay_readable(api):
     api.post("/put/tracker/events", json=[LISTEN, user("one", 2.0), SLOT])
     put = api.put("/put/tracker/events", params={"include_events": "ALL"}, json=[LISTEN])
     assert put.json()["events"] == [LISTEN]
@@ -131,7 +131,7 @@ def test_an_idempotency_key_makes_sending_again_harmless(api):
         assert sent.headers["etag"] == '"1"'
 
 
-def test_a_writer_that_knew_less_is_recorded_and_both_sides_are_kept(api):
+def test_an_outdated_writer_is_recorded_and_both_sides_are_kept(api):
     api.post("/two/tracker/events", params={"base": 0}, json=SLOT)
     for writer in ("a", "b"):
         sent = api.post("/two/tracker/events", params={"base": 1, "writer": writer}, json=LISTEN)
@@ -174,26 +174,26 @@ def test_a_story_is_rasas_yaml(api):
         {"entity": "city", "value": "rome", "start": 3, "end": 7, "extractor": "x"}
     ]
     action = {**LISTEN, "name": "utter_ok", "timestamp": 3.0}
-    api.post("/told/tracker/events", json=[session, ask, SLOT, action, session, LISTEN, ask])
-    told = yaml.safe_load(api.get("/told/story", params={"all_sessions": True}).text)
-    assert [story["story"] for story in told["stories"]] == ["told, session 1", "told, session 2"]
-    assert told["stories"][0]["steps"] == [
+    api.post("/seen/tracker/events", json=[session, ask, SLOT, action, session, LISTEN, ask])
+    shown = yaml.safe_load(api.get("/seen/story", params={"all_sessions": True}).text)
+    assert [story["story"] for story in shown["stories"]] == ["seen, session 1", "seen, session 2"]
+    assert shown["stories"][0]["steps"] == [
         {"user": 'to [Rome]{"entity": "city", "value": "rome"}', "intent": "greet"},
         {"slot_was_set": [{"city": "Rome"}]},
         {"action": "utter_ok"},
     ]
-    assert len(yaml.safe_load(api.get("/told/story").text)["stories"]) == 1
-    assert api.get("/nobody/story").status_code == 404
+    assert len(yaml.safe_load(api.get("/seen/story").text)["stories"]) == 1
+    assert api.get("/unknown/story").status_code == 404
 
 
-def test_text_comes_back_as_it_was_sent(api):
+def test_text_round_trips_unchanged(api):
     body = '{"event":"slot","timestamp":1.0,"name":"n","value":["\\ud800",NaN,1e999,"\\u0000é"]}'
     assert api.post("/odd/tracker/events", content=body).status_code == 200
     text = api.get("/odd/tracker", params={"include_events": "ALL"}).text
     assert '["\\ud800",NaN,1e999,"\\u0000é"]' in text
 
 
-def test_the_token_is_asked_for_as_rasa_asks(tmp_path):
+def test_the_token_is_required_as_in_rasa(tmp_path):
     with turnlog_part.running("--auth-token", "secret", bot=None) as server:
         url = f"{server.url}/conversations/a/tracker"
         assert httpx.get(url).status_code == 401
@@ -235,7 +235,7 @@ def test_rasas_own_form_of_an_id_with_slashes_works(api):
     assert api.post("/viber/+9a==/messages", json=said).status_code == 200
 
 
-def test_an_id_that_is_no_text_is_refused(api):
+def test_an_id_that_is_not_a_text_is_refused(api):
     refused = api.get("/%ff/tracker")
     assert (refused.status_code, refused.json()["reason"]) == (400, "BadRequest")
     assert "%ff" in refused.json()["message"]
@@ -254,7 +254,7 @@ def test_a_token_for_one_id_opens_no_other_by_its_slashes():
             assert client.get(f"/conversations/{id}/tracker").status_code == 403, id
 
 
-# --- more than the log can hold ---------------------------------------------------------------
+# --- more than the log can store --------------------------------------------------------------
 
 
 def nested(depth: int) -> list:
@@ -286,7 +286,7 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("name", TOO_LARGE)
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_an_event_that_is_too_large_is_a_marker_and_takes_no_other_with_it(api, name, method):
+def test_an_event_that_is_too_large_becomes_a_marker_and_affects_no_other(api, name, method):
     id = f"large-{name}-{method}"
     event = json.dumps(TOO_LARGE[name])
     body = f"[{json.dumps(user('before', 1.0))}, {event}, {json.dumps(user('after', 3.0))}]"
@@ -303,7 +303,7 @@ def test_an_event_that_is_too_large_is_a_marker_and_takes_no_other_with_it(api, 
         assert found["text"] == "kept"
 
 
-def test_what_is_dropped_is_named_and_null(api):
+def test_dropped_fields_are_named_and_null(api):
     said = api.post("/dropped/tracker/events", json=[SLOT, TOO_LARGE["slot"]])
     assert said.json()["slots"] == {}
     assert said.json()["events"][1]["not_kept"]["fields"] == ["value"]
@@ -347,7 +347,7 @@ def test_the_limits_are_settings_of_serve():
 
 
 @pytest.mark.parametrize("option", ["--max-event=1000001", "--max-depth=101", "--max-body=0"])
-def test_a_limit_beyond_what_the_log_holds_is_refused_at_start(option, tmp_path):
+def test_a_limit_above_that_of_the_log_is_refused_at_start(option, tmp_path):
     command = [sys.executable, "-m", "turnlog", "--db", f"sqlite:///{tmp_path}/a.db", "serve"]
     done = subprocess.run([*command, option], capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
@@ -357,7 +357,7 @@ def test_a_limit_beyond_what_the_log_holds_is_refused_at_start(option, tmp_path)
 # --- Rasa Pro ---------------------------------------------------------------------------------
 
 
-def test_flows_and_the_stack_are_taken_and_shown_as_rasa_pro_shows_them(api):
+def test_flows_and_the_stack_are_accepted_and_shown_as_in_rasa_pro(api):
     frame = {"type": "flow", "frame_type": "regular", "flow_id": "pay", "step_id": "START"}
     push = json.dumps([{"op": "add", "path": "/0", "value": {**frame, "frame_id": "f1"}}])
     step = json.dumps([{"op": "replace", "path": "/0/step_id", "value": "ask"}])
@@ -387,7 +387,7 @@ def test_a_type_that_neither_rasa_has_is_refused(api):
     assert "flow_strated" in refused.json()["message"]
 
 
-# --- answers as Rasa gives them ---------------------------------------------------------------
+# --- answers as in Rasa -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
@@ -403,7 +403,7 @@ def test_a_bad_verbosity_names_the_values_and_records_nothing(api, method):
 
 
 @pytest.mark.parametrize("what", ["execute", "predict", "trigger_intent"])
-def test_what_belongs_to_the_bot_says_so(api, what):
+def test_a_route_that_belongs_to_the_bot_is_refused_as_such(api, what):
     refused = api.post(f"/a/{what}", json={"name": "utter_greet"})
     assert refused.status_code == 404
     assert "belongs to the bot" in refused.json()["message"]
@@ -433,7 +433,7 @@ def test_an_action_event_is_completed_as_rasa_does(api):
     assert tracker["latest_action_name"] == "action_listen"
 
 
-def test_an_emoji_that_was_cut_stays_in_text_and_in_what_was_understood(api):
+def test_an_emoji_that_was_cut_stays_in_text_and_understanding(api):
     text = "cut \\ud83d"
     parsed = f'{{"intent":{{"name":"greet"}},"entities":[],"text":"{text}"}}'
     body = f'{{"event":"user","timestamp":1.0,"text":"{text}","parse_data":{parsed}}}'

@@ -1,4 +1,4 @@
-"""The drop-in's logic against a real server, with a tracker that is as small as can be."""
+"""The drop-in's logic against a real server, with a minimal tracker."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def store(url: str) -> Store:
     return Store(url)
 
 
-def test_only_what_is_new_is_appended_and_every_session_is_kept(store, url):
+def test_only_new_events_are_appended_and_every_session_is_kept(store, url):
     for number in range(3):
         tracker = store.get_or_create("sessions")
         for event in (*session(), said(f"hello {number}")):
@@ -59,14 +59,14 @@ def test_only_what_is_new_is_appended_and_every_session_is_kept(store, url):
     ]
 
 
-def test_a_tracker_at_hand_is_the_tracker_read_anew(store, url):
+def test_a_tracker_in_memory_equals_the_tracker_read_again(store, url):
     tracker = store.get_or_create("cached")
     for number in range(5):
         tracker.update(said(f"m{number}"))
         store.save(tracker)
         tracker = store.retrieve("cached")
-        anew = Store(url).retrieve("cached")
-        assert [e.as_dict() for e in tracker.events] == [e.as_dict() for e in anew.events]
+        fresh = Store(url).retrieve("cached")
+        assert [e.as_dict() for e in tracker.events] == [e.as_dict() for e in fresh.events]
 
 
 def test_of_two_writers_both_sides_are_kept_and_the_conflict_is_recorded(store, url):
@@ -91,7 +91,7 @@ def test_a_shorter_tracker_that_was_not_read_replaces_and_the_old_stays_readable
     for text in ("one", "two"):
         tracker.update(said(text))
     store.save(tracker)
-    outcomes().clear()  # a request of its own, as PUT …/tracker/events is
+    outcomes().clear()  # a separate request, like PUT …/tracker/events
     given = Tracker("put")
     given.update(action("action_listen"))
     given.update(said("instead"))
@@ -114,7 +114,7 @@ def test_events_taken_off_a_trackers_end_are_replaced(store, url):
     assert texts(store.retrieve("cut", "ALL")) == ["action_listen", "one", "instead"]
 
 
-def test_a_tracker_that_holds_few_events_goes_on_storing(store, url):
+def test_a_tracker_with_few_events_keeps_storing(store, url):
     store.get_or_create("short")
     tracker = store.retrieve("short")
     tracker.events = deque(tracker.events, 3)
@@ -124,7 +124,7 @@ def test_a_tracker_that_holds_few_events_goes_on_storing(store, url):
     assert texts(store.retrieve("short")) == ["action_listen", *(f"m{n}" for n in range(7))]
 
 
-def test_after_a_read_that_failed_nothing_is_replaced():
+def test_nothing_is_replaced_after_a_failed_read():
     with turnlog_part.running(bot=None) as server:
         first = Store(server.url)
         tracker = first.get_or_create("kept")
@@ -201,7 +201,7 @@ def test_a_wrong_token_is_a_connection_error_at_start():
             Store(server.url, auth_token="wrong").client.check()
 
 
-def test_what_the_server_refuses_is_given_up_alone_and_said(store, caplog):
+def test_only_a_refused_event_is_given_up_and_reported(store, caplog):
     tracker = store.get_or_create("refused")
     for event in (said("before"), Event({"event": 7}), said("after")):
         tracker.update(event)
@@ -225,7 +225,7 @@ def test_the_broker_sends_everything_once_through_a_restart():
             assert found == [f"m{n}" for n in range(300) if n % 3 == sender]
 
 
-def test_it_is_written_for_the_python_that_rasa_runs_on():
+def test_the_drop_in_runs_on_rasas_python():
     import ast
 
     for file in (parts.ROOT / "clients" / "rasa").rglob("*.py"):

@@ -1,4 +1,4 @@
-"""What the drop-in does while its server is away or takes nothing: turns wait, and none is lost."""
+"""The drop-in while its server is unreachable or refuses: turns wait, and none is lost."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_parked_turns_survive_the_end_of_their_process(server, tmp_path):
     assert len(parked.read_text().splitlines()) == 3
     left = parked.read_bytes()
     close_all()
-    parked.write_bytes(left)  # as a process that was killed leaves it
+    parked.write_bytes(left)  # as a killed process leaves it
     server.start()
     again = Store(server.url, parked)
     assert texts(again.retrieve("p")) == ["action_listen", "m0", "m1", "m2"]
@@ -94,7 +94,7 @@ def test_parked_turns_survive_the_end_of_their_process(server, tmp_path):
     assert not [e for e in log(server.url, "p") if e["type"] == "ConcurrentWriteRecorded"]
 
 
-def test_what_was_sent_before_a_crash_is_not_stored_twice(server, tmp_path):
+def test_events_sent_before_a_crash_are_not_stored_twice(server, tmp_path):
     parked = tmp_path / "parked"
     store = Store(server.url, parked)
     tracker = store.get_or_create("p")
@@ -111,7 +111,7 @@ def test_what_was_sent_before_a_crash_is_not_stored_twice(server, tmp_path):
     assert spoken(server.url, "p") == ["once"]
 
 
-def test_files_of_processes_at_work_are_left_to_them(server, tmp_path):
+def test_files_of_running_processes_are_left_to_them(server, tmp_path):
     stores = [Store(server.url, tmp_path / "parked") for _ in range(2)]
     trackers = [store.get_or_create(f"s{n}") for n, store in enumerate(stores)]
     server.kill()
@@ -141,7 +141,7 @@ def test_turns_for_another_server_stay_where_they_are(server, tmp_path):
     assert json.loads(parked.read_text()) == line
 
 
-def test_a_line_that_a_crash_cut_short_takes_no_other_with_it(server, tmp_path, caplog):
+def test_a_line_cut_short_by_a_crash_affects_no_other(server, tmp_path, caplog):
     parked = tmp_path / "parked"
     store = Store(server.url, parked)
     tracker = store.get_or_create("p")
@@ -166,7 +166,7 @@ def test_a_folder_that_cannot_be_written_is_named_at_start(tmp_path):
 
 
 class Between:
-    """A proxy of the test's own, which answers in the server's place when told to."""
+    """The test's proxy, which can answer in the server's place."""
 
     def __init__(self, url: str) -> None:
         self.answer: tuple[int, bytes] | None = None
@@ -225,7 +225,7 @@ def between(server: Server) -> Iterator[Between]:
 
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[Server]:
-    """One server for several tests, each of conversations of its own."""
+    """One server for several tests, each with its own conversations."""
     with turnlog_part.running(bot=None) as running:
         yield running
 
@@ -246,7 +246,7 @@ OTHERS: list[tuple[int, bytes]] = [
 
 
 @pytest.mark.parametrize("answer", OTHERS, ids=lambda a: f"{a[0]} {a[1][:20].decode()}")
-def test_what_somebody_else_answers_drops_no_turn(lasting, tmp_path, caplog, answer):
+def test_the_answer_of_another_server_drops_no_turn(lasting, tmp_path, caplog, answer):
     id = f"answered {OTHERS.index(answer)}"
     with put_before(lasting) as between:
         store = Store(between.url, tmp_path / "parked")
@@ -300,7 +300,7 @@ def test_after_one_failure_nothing_waits_for_the_server(server, tmp_path):
     assert texts(store.retrieve("p"))[-1] == "m9"
 
 
-def test_a_connection_that_the_server_let_go_of_is_no_outage(server, tmp_path, caplog):
+def test_a_connection_closed_by_the_server_is_not_an_outage(server, tmp_path, caplog):
     store = Store(server.url, tmp_path / "parked")
     tracker = store.get_or_create("p")
     server.restart()
@@ -332,7 +332,7 @@ def test_a_value_that_json_cannot_hold_stops_no_turn(server, caplog):
     assert "not JSON serializable" in caplog.text
 
 
-def test_deleting_takes_what_waits_with_it(server, tmp_path):
+def test_deleting_removes_waiting_events(server, tmp_path):
     store = Store(server.url, tmp_path / "parked")
     tracker = store.get_or_create("gone")
     server.kill()
@@ -395,7 +395,7 @@ try:
     store = turnlog_rasa.TurnlogTrackerStore(host=sys.argv[1])
     print(*sorted(name for name in ("delete", "update") if hasattr(store, name)))
 except (AttributeError, ImportError):
-    print("Rasa goes on in memory")
+    print("Rasa continues in memory")
 except RuntimeError as error:
     print(error)
 """

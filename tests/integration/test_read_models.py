@@ -60,7 +60,7 @@ def test_slot_history_has_each_change_with_its_event_and_turn(log: Turnlog) -> N
     assert list(changes(log.view("slots"), "alice", "other")) == []
 
 
-def test_a_transcript_has_edits_redactions_and_what_was_taken_back(log: Turnlog) -> None:
+def test_a_transcript_has_edits_redactions_and_rewound_messages(log: Turnlog) -> None:
     found = list(messages(log.view("transcript"), "alice"))
     assert [(m["event"], m["turn"], m["actor"], m["text"], m["taken_back"]) for m in found] == [
         (1, 1, "user", "a table", False),
@@ -71,14 +71,14 @@ def test_a_transcript_has_edits_redactions_and_what_was_taken_back(log: Turnlog)
     assert (found[1]["redacted"], found[2]["edited"]) == (7, 6)
 
 
-def test_a_view_has_what_was_recorded_a_moment_ago(log: Turnlog) -> None:
+def test_a_view_includes_the_newest_commit(log: Turnlog) -> None:
     for number in range(3):
         log.record("carol", SlotSet("n", number))
         assert len(list(changes(log.view("slots"), "carol"))) == number + 1
 
 
 @pytest.mark.parametrize("batch", [1, 2, 1000])
-def test_rebuilt_is_live_whatever_the_size_of_batches(log: Turnlog, batch: int) -> None:
+def test_a_rebuilt_model_equals_the_live_one_for_any_batch_size(log: Turnlog, batch: int) -> None:
     log.record("bob", UserIdentified("bob"))
     log.hold("bob", reason="a case", actor="dpo")
     catch_up(log.store, PROJECTIONS.values(), batch)
@@ -97,22 +97,22 @@ def test_a_deleted_conversation_is_in_no_read_model(log: Turnlog) -> None:
     log.delete("alice")
     catch_up(log.store, PROJECTIONS.values())
     left = {id for model in contents(log).values() for id, _, _ in model}
-    assert set(filter(is_conversation, left)) == {"bob"}  # beside the places of keys
+    assert set(filter(is_conversation, left)) == {"bob"}  # next to the entries of keys
     assert "alice" not in repr(contents(log))
     assert [head.conversation for head, _ in matching(log, search="a")] == []
 
 
-def test_what_was_redacted_is_not_found(log: Turnlog) -> None:
+def test_a_redacted_word_is_not_found(log: Turnlog) -> None:
     assert [head.conversation for head, _ in matching(log, search="three")] == ["alice"]
     assert list(matching(log, search="1234")) == []
 
 
-def test_search_and_filters_hold_together(log: Turnlog) -> None:
+def test_search_and_filters_combine(log: Turnlog) -> None:
     found = [head.conversation for head, _ in matching(log, where="slot.people=2", search="HI")]
     assert found == ["bob"]
 
 
-def test_who_may_not_write_reads_the_same_entries(tmp_path: Path):
+def test_a_reader_without_write_permission_reads_the_same_entries(tmp_path: Path):
     url = f"sqlite:///{tmp_path / 'chat.db'}"
     with turnlog.open(url) as log:
         for id in ("alice", "bob", "carol"):

@@ -1,4 +1,4 @@
-"""Reading changes no byte of a log and leaves no file, wherever it lies and whoever writes it."""
+"""Reading changes no byte of a log and leaves no file, in any folder and next to any writer."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ READING = {
 """Commands that only read; the first word is the command."""
 
 WITHOUT_RIGHTS = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
-"""Before a command: root obeys permissions."""
+"""Before a command: root then obeys permissions."""
 
 KILLED = """
 import os, sys, turnlog
@@ -76,7 +76,7 @@ def killed(folder: Path) -> None:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Of every file; of the -shm, which is memory that processes share, that it is there."""
+    """The bytes of every file; of the -shm, which processes share as memory, only its existence."""
     return {
         path.name: "there" if path.suffix == ".db-shm" else sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
@@ -84,7 +84,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def obeying(folder: Path) -> list[str]:
-    """Take the right to write from folder and files; what makes a command of root's obey."""
+    """Remove write permission from folder and files; returns the prefix that makes root obey it."""
     for path in folder.iterdir():
         path.chmod(0o444)
     folder.chmod(0o555)
@@ -99,7 +99,7 @@ def command(name: str) -> list[str]:
     return [name.split()[0], *READING[name], "--db", "sqlite:///chat.db"]
 
 
-def in_process_of_its_own(before: list[str], name: str) -> subprocess.CompletedProcess[str]:
+def in_separate_process(before: list[str], name: str) -> subprocess.CompletedProcess[str]:
     whole = [*before, sys.executable, "-m", "turnlog", *command(name)]
     return subprocess.run(whole, capture_output=True, text=True, timeout=60, check=False)
 
@@ -119,7 +119,7 @@ def test_a_reading_command_changes_nothing(folder: Path, name: str, state: str):
         assert "the newest" in ran.out
 
 
-def test_a_backup_that_is_restored_is_not_changed(folder: Path):
+def test_restoring_a_backup_does_not_change_it(folder: Path):
     killed(folder)
     before = hashes(folder)
     assert run("restore", "chat.db", "--db", "sqlite:///../other.db").status == 0
@@ -127,14 +127,14 @@ def test_a_backup_that_is_restored_is_not_changed(folder: Path):
 
 
 @pytest.mark.parametrize("state", ["closed", "killed", "killed, without its -shm"])
-def test_a_folder_without_the_right_to_write_can_be_read(folder: Path, state: str):
+def test_a_folder_without_write_permission_can_be_read(folder: Path, state: str):
     if state != "closed":
         killed(folder)
     if state.endswith("-shm"):
         (folder / "chat.db-shm").unlink()
     before, obedient = hashes(folder), obeying(folder)
     for name in ("log", "verify", "list"):
-        ran = in_process_of_its_own(obedient, name)
+        ran = in_separate_process(obedient, name)
         assert ran.returncode == 0, ran.stderr
         if name == "log":
             assert ("the newest" in ran.stdout) == (state != "closed")
@@ -154,14 +154,14 @@ def test_read_only_media_can_be_read(folder: Path, state: str):
     assert subprocess.run([*alone, "touch", "x"], capture_output=True, check=False).returncode
     before = hashes(folder)
     for name in ("log", "verify"):
-        ran = in_process_of_its_own(alone, name)
+        ran = in_separate_process(alone, name)
         assert ran.returncode == 0, ran.stderr
         if name == "log":
             assert ("the newest" in ran.stdout) == (state != "closed")
     assert hashes(folder) == before
 
 
-def test_what_vouches_for_the_end_is_asked_where_nobody_may_write(folder: Path):
+def test_the_end_is_verified_where_writing_is_not_permitted(folder: Path):
     assert run("backup", "backup.db", "--db", "sqlite:///chat.db").status == 0
     (folder / "chat.db-highwater").rename(folder / "away")
     before = hashes(folder)
@@ -177,7 +177,7 @@ def test_what_vouches_for_the_end_is_asked_where_nobody_may_write(folder: Path):
     assert hashes(folder) == before
 
 
-def test_a_log_opened_to_be_read_refuses_to_be_written(folder: Path):
+def test_a_log_opened_read_only_refuses_writes(folder: Path):
     before = hashes(folder)
     with turnlog.open("sqlite:///chat.db", readonly=True) as log:
         with pytest.raises(StorageError, match="opened read-only"):
@@ -197,7 +197,7 @@ with turnlog.open(sys.argv[1]) as log:
 
 
 class Writing:
-    """Another process that records what it is given."""
+    """Another process that records the texts it receives."""
 
     def __init__(self, folder: Path) -> None:
         self._process = subprocess.Popen(
@@ -223,7 +223,7 @@ def newest(log: turnlog.Turnlog) -> str:
 
 
 @pytest.mark.parametrize("first", ["the writer", "the reader"])
-def test_what_another_process_commits_is_seen(folder: Path, first: str):
+def test_commits_of_another_process_are_seen(folder: Path, first: str):
     before = Writing(folder) if first == "the writer" else None
     if before:
         before.record("before")
@@ -243,7 +243,7 @@ def test_what_another_process_commits_is_seen(folder: Path, first: str):
     assert not {"chat.db-wal", "chat.db-shm"} & hashes(folder).keys()
 
 
-def test_readers_beside_each_other_leave_no_file(folder: Path):
+def test_concurrent_readers_leave_no_file(folder: Path):
     before = hashes(folder)
     first = turnlog.open("sqlite:///chat.db", readonly=True)
     with turnlog.open("sqlite:///chat.db", readonly=True) as second:
@@ -254,7 +254,7 @@ def test_readers_beside_each_other_leave_no_file(folder: Path):
     assert hashes(folder) == before
 
 
-def test_a_private_copy_is_left_for_the_log_once_somebody_writes_it(folder: Path):
+def test_a_reader_leaves_its_private_copy_once_the_log_is_written(folder: Path):
     killed(folder)
     (folder / "chat.db-shm").unlink()
     with turnlog.open("sqlite:///chat.db", readonly=True) as log:
@@ -279,7 +279,7 @@ with turnlog.open("sqlite:///chat.db", readonly=True) as log:
 """
 
 
-def test_who_may_not_write_sees_what_somebody_begins_to_write(folder: Path):
+def test_a_reader_without_write_permission_sees_new_commits(folder: Path):
     obedient = obeying(folder)
     if not obedient:
         pytest.skip("part not had: root, who writes where others may not")
@@ -321,7 +321,7 @@ class _Refusing:
         pass
 
 
-def test_what_sqlite_refuses_while_somebody_opens_the_log_is_read_again(folder: Path):
+def test_a_read_refused_by_sqlite_during_an_opening_is_repeated(folder: Path):
     with turnlog.open("sqlite:///chat.db", readonly=True) as log:
         reader: Any = log.store.reader
         reader._cursor = _Refusing(reader.connection)

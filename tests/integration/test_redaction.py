@@ -1,6 +1,6 @@
-"""No view shows what was redacted: every route, command, format and event of a socket is tried.
+"""No view shows redacted content: every route, command, format and socket event is tried.
 
-What is called comes from the application itself; one that the tables here have no arguments for
+The list of calls comes from the application itself; a call without arguments in the tables here
 fails its test.
 """
 
@@ -39,7 +39,7 @@ from turnlog.sessions.manager import SessionManager
 from turnlog.storage.subscription import Subscription
 
 RAW = {"verify", "backup", "restore", "export --include redacted"}
-"""All that may read what was redacted, beside the fold."""
+"""Every module that may read redacted content, besides the fold."""
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
 @pytest.fixture
 def url(recorded: tuple[Path, list[str]], tmp_path: Path) -> str:
     """A copy of the log, to be written into."""
-    for beside in ("", "-highwater"):
-        shutil.copy(f"{recorded[0]}{beside}", tmp_path / f"log.db{beside}")
+    for suffix in ("", "-highwater"):
+        shutil.copy(f"{recorded[0]}{suffix}", tmp_path / f"log.db{suffix}")
     return f"sqlite:///{tmp_path / 'log.db'}"
 
 
@@ -126,7 +126,7 @@ def test_the_awaitable_face_shows_no_word(url, ids):
     asyncio.run(asyncio.wait_for(scenario(), 60))
 
 
-def test_a_repeated_key_gives_no_word_back(log):
+def test_a_repeated_key_returns_no_word(log):
     done = log.record("user", e.UserUttered(SAID, message_id=MESSAGE_ID))
     assert not done.new
     assert leaks(repr(done.commits)) == []
@@ -164,7 +164,7 @@ def test_bots_in_replay_see_no_word_and_redacted_turns_are_not_asked_again(log, 
         return []
 
     log.record("rasa", e.ConversationRestarted(), e.UserUttered("hello"), e.BotUttered("Hello"))
-    log.record("rasa", e.UserUttered("who am I?"), e.BotUttered("Nobody"))
+    log.record("rasa", e.UserUttered("who am I?"), e.BotUttered("A stranger"))
     outcomes = list(replay(log, ids, LoadedBot(listening, {}, "listening")))
     assert len(outcomes) == len(ids)
     assert heard
@@ -175,16 +175,16 @@ def test_bots_in_replay_see_no_word_and_redacted_turns_are_not_asked_again(log, 
 
 
 ONCE = {"delete", "fork", "keygen", "restrict", "release", "erase"}
-"""Commands that do something a second time to nobody."""
+"""Commands whose repetition affects no one."""
 
 REFUSING = {"accept", "bundle", "compare", "minimise", "replay"}
-"""Commands that may find nothing to do, or take nothing of which a part is hidden."""
+"""Commands that may find nothing to do, or accept nothing with a hidden part."""
 
 MOMENTS = ((), ("--dialogue",), ("--at-turn", 1), ("--at-event", 1), ("--at", "2030-01-01"))
 
 
 def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]]]:
-    """What each command is called with."""
+    """The arguments of each command."""
     event = folder / "event.json"
     event.write_text(json.dumps({"type": "UserUttered", "text": "hi", "message_id": MESSAGE_ID}))
     (folder / "pages").mkdir(exist_ok=True)
@@ -239,9 +239,9 @@ def commands(folder: Path, id: str, slots: set[str]) -> dict[str, list[list[Any]
         "erase": [[id, *why]],
         **{name: [] for name in RAW},
         "serve": [],  # the tests of routes call it
-        "demo": [],  # serves a log of its own
+        "demo": [],  # serves its own log
         "witness": [],  # has no log
-        "accept": [],  # repeats what is in a kept run
+        "accept": [],  # repeats the words of a kept run
         "keys": [],  # this log is not sealed
     }
 
@@ -279,7 +279,7 @@ def test_a_search_or_filter_for_a_word_finds_nothing(url):
 
 
 @pytest.mark.parametrize("format", names())
-def test_no_format_holds_a_word(url, ids, tmp_path, format):
+def test_no_format_contains_a_word(url, ids, tmp_path, format):
     if not codec(format).writes:
         pytest.skip("the format is read only")
     if codec(format).of_judgements:
@@ -295,7 +295,7 @@ def test_no_format_holds_a_word(url, ids, tmp_path, format):
 
 
 def judge(url: str, ids: list[str]) -> None:
-    """An answer in each conversation is given anew, so that there are pairs."""
+    """An answer in each conversation is regenerated, so that there are pairs."""
     with turnlog.open(url) as log:
         for id in ids:
             log.record(id, e.UserUttered("and now?"), e.BotUttered("one thing"))
@@ -311,7 +311,7 @@ def content_of(file: Path) -> bytes:
     return json.dumps(rows, default=str).encode()
 
 
-def test_only_who_asks_for_what_was_redacted_exports_it(url, tmp_path):
+def test_redacted_words_are_exported_only_on_request(url, tmp_path):
     out = tmp_path / "raw.jsonl"
     asked = ["--format", "jsonl", "--out", out, "--include", "redacted"]
     assert run("--db", url, "export", *asked).status == 0
@@ -320,7 +320,7 @@ def test_only_who_asks_for_what_was_redacted_exports_it(url, tmp_path):
     assert manifest["options"]["include"] == ["redacted"]
 
 
-def test_what_was_exported_is_nothing_new_and_comes_into_an_empty_log(url, ids, tmp_path):
+def test_an_export_changes_nothing_on_import_and_fills_an_empty_log(url, ids, tmp_path):
     out = tmp_path / "all.jsonl"
     assert run("--db", url, "export", "--format", "jsonl", "--out", out).status == 0
     again = run("--db", url, "import", out, "--json").json
@@ -337,7 +337,7 @@ def test_what_was_exported_is_nothing_new_and_comes_into_an_empty_log(url, ids, 
 # --- the server ---------------------------------------------------------------------------------
 
 KEY = {"key": "k", "unit": "bank", "name": "name", "path": "openapi.json"}
-"""Parameters of paths beside the conversation."""
+"""Parameters of paths other than the conversation."""
 
 QUERY: dict[str, list[Any]] = {
     "include_events": ["NONE", "APPLIED", "AFTER_RESTART", "SESSION", "ALL"],
@@ -383,13 +383,13 @@ BODIES: dict[str, Any] = {
 """The body of every request that needs one."""
 
 EVENTS = 40
-"""Whose bytes are asked for, where there are any."""
+"""The attachment requested, if any."""
 
 NOT_SERVED = {"execute", "predict", "trigger_intent", "accept", "minimise"}
-"""What belongs to the bot, or asks for a run of a replay; it is refused whatever it gets."""
+"""Belongs to the bot, or requests a run of a replay; refused with any arguments."""
 
 TRIED = {"user", "bot", "tool_result"}
-"""Conversations that are put to the bot again by a route, in a process each."""
+"""Routes that send conversations to the bot again, in a process each."""
 
 ORDER = ("get", "patch", "put", "post", "get", "delete")
 """Methods, in the order in which they are called."""
@@ -411,7 +411,7 @@ def calls(document: Any, id: str) -> Iterator[Call]:
     for number, method, path, route in rounds:
         parameters = route.get("parameters", [])
         if path.endswith(("/content", "/api/event")):
-            if number:  # once is enough: nothing that is written changes an event before it
+            if number:  # once is enough: no written event changes an earlier one
                 yield from _contents(path, id)
             continue
         if path == "/inspect/api/trial" and id not in TRIED:
@@ -430,20 +430,20 @@ def calls(document: Any, id: str) -> Iterator[Call]:
 
 
 def _contents(path: str, id: str) -> Iterator[Call]:
-    """Of the first events, of which one or another has any."""
+    """Of the first events, at least one of which has contents."""
     for event in range(1, EVENTS + 1):
         query = {} if "{event}" in path else {"conversation": id, "event": event}
         yield "get", path.format_map({"conversation": id, "event": event}), query, None
 
 
 def _parts_first(item: tuple[str, Any]) -> tuple[bool, int]:
-    """What holds others is deleted after them: all values, and in the end the conversation."""
+    """A container is deleted after its parts: all values, and at the end the conversation."""
     return item[0].startswith("/conversations"), -len(item[0])
 
 
 @pytest.fixture
 def server(url: str) -> Iterator[httpx.Client]:
-    """A server whose bot says everything it sees."""
+    """A server whose bot repeats everything it sees."""
     running = turnlog_part.running("--client-ids", db=url, bot="tests.redacted:parrot")
     with running as process, httpx.Client(base_url=process.url, timeout=20) as client:
         yield client
@@ -476,7 +476,7 @@ def test_no_route_answers_with_a_word(server, ids):
 
 
 def answer(server: httpx.Client, method: str, path: str, **asked: Any) -> tuple[bytes, int]:
-    """What a route answers; of a stream without end, what comes at once."""
+    """A route's response; for an endless stream, its beginning."""
     with server.stream(method, path, **asked) as response:
         if path != "/inspect/api/live":
             return response.read(), response.status_code
@@ -500,7 +500,7 @@ def test_a_redaction_during_a_stream_sends_no_word_again(server):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Litestar's own
-def test_no_event_of_a_socket_holds_a_word(server, ids):
+def test_no_event_of_a_socket_contains_a_word(server, ids):
     async def listening() -> None:
         async with serving(Settings(db="memory:")) as (_, services):
             assert set(SocketChannel(services)._handlers) == {

@@ -1,4 +1,4 @@
-"""A backup put in the place of a log: whole, alone, and whenever it is killed."""
+"""A backup that replaces a log: whole, alone, and killed at any point."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def verifies(path: Path) -> bool:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Of the files that hold data, with their names."""
+    """Of the files that contain data, with their names."""
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.iterdir()
@@ -79,8 +79,8 @@ def killed(tmp_path: Path, backup: Path) -> Path:
     return left / "log.db"
 
 
-def test_a_backup_copied_over_a_log_with_its_wal_is_no_log(killed: Path, backup: Path):
-    """What `restore --over` is for."""
+def test_a_backup_copied_over_a_log_with_its_wal_is_not_a_log(killed: Path, backup: Path):
+    """The purpose of `restore --over`."""
     shutil.copy(backup, killed)
     assert not verifies(killed)
     assert over(backup, killed).status == 0
@@ -89,7 +89,7 @@ def test_a_backup_copied_over_a_log_with_its_wal_is_no_log(killed: Path, backup:
 
 
 @pytest.mark.parametrize("state", ["killed", "closed", "damaged", "empty", "gone"])
-def test_it_takes_the_place_of_a_log_in_any_state(killed: Path, backup: Path, state: str):
+def test_a_backup_replaces_a_log_in_any_state(killed: Path, backup: Path, state: str):
     if state == "closed":
         opened(killed).close()
     elif state == "damaged":
@@ -108,7 +108,7 @@ def test_it_takes_the_place_of_a_log_in_any_state(killed: Path, backup: Path, st
     assert verifies(killed)
 
 
-def test_nothing_changes_while_somebody_has_the_log_open(killed: Path, backup: Path):
+def test_nothing_changes_while_another_process_has_the_log_open(killed: Path, backup: Path):
     code = (
         "import sys, turnlog; log = turnlog.open(sys.argv[1]); print('open', flush=True); input()"
     )
@@ -132,7 +132,7 @@ def test_nothing_changes_while_somebody_has_the_log_open(killed: Path, backup: P
     assert over(backup, killed).status == 0
 
 
-def test_a_log_that_is_open_here_is_not_replaced_either(killed: Path, backup: Path):
+def test_a_log_open_in_this_process_is_not_replaced(killed: Path, backup: Path):
     with opened(killed) as log:
         assert over(backup, killed).status == 2
         fill(log, 1)
@@ -153,8 +153,8 @@ def test_a_copy_that_may_have_lost_rows_replaces_nothing(killed: Path, tmp_path:
         assert hashes(killed.parent) == before
 
 
-def test_a_log_is_restored_where_only_the_high_water_file_was_left(killed: Path, backup: Path):
-    """With a word, when it is opened, on what is gone."""
+def test_a_log_is_restored_where_only_the_high_water_file_is_left(killed: Path, backup: Path):
+    """With a warning, when opened, about the missing rows."""
     for name in ("log.db", "log.db-wal"):
         killed.with_name(name).unlink()
     assert run("restore", backup, "--db", f"sqlite:///{killed}").status == 0
@@ -166,7 +166,7 @@ def test_a_log_is_restored_where_only_the_high_water_file_was_left(killed: Path,
 
 
 @pytest.mark.parametrize("source", ["log.db", "link.db", "none.db", "text.db"])
-def test_what_is_no_backup_replaces_nothing(killed: Path, tmp_path: Path, source: str):
+def test_a_file_that_is_not_a_backup_replaces_nothing(killed: Path, tmp_path: Path, source: str):
     (killed.parent / "link.db").symlink_to(killed)
     (killed.parent / "text.db").write_text("no database")
     before = hashes(killed.parent)
@@ -174,7 +174,7 @@ def test_what_is_no_backup_replaces_nothing(killed: Path, tmp_path: Path, source
     assert hashes(killed.parent) == before
 
 
-def test_what_is_no_log_is_not_replaced(backup: Path, killed: Path, tmp_path: Path):
+def test_a_file_that_is_not_a_log_is_not_replaced(backup: Path, killed: Path, tmp_path: Path):
     others = tmp_path / "others"
     others.mkdir()
     with closing(sqlite3.connect(others / "app.db")) as connection:
@@ -188,7 +188,7 @@ def test_what_is_no_log_is_not_replaced(backup: Path, killed: Path, tmp_path: Pa
     assert hashes(others) == before
 
 
-def test_a_link_goes_on_leading_to_the_log(killed: Path, backup: Path, tmp_path: Path):
+def test_a_link_still_leads_to_the_log(killed: Path, backup: Path, tmp_path: Path):
     link = tmp_path / "link.db"
     link.symlink_to(killed)
     assert over(backup, link).status == 0
@@ -196,14 +196,14 @@ def test_a_link_goes_on_leading_to_the_log(killed: Path, backup: Path, tmp_path:
     assert length(killed) == BACKED_UP
 
 
-@pytest.mark.parametrize("url", ["memory:", "postgresql://nobody@localhost:1/none"])
+@pytest.mark.parametrize("url", ["memory:", "postgresql://user@localhost:1/none"])
 def test_only_a_file_is_replaced(backup: Path, killed: Path, url: str):
     ran = run("restore", backup, "--over", "--db", url)
     assert ran.status == 2
     assert "--over replaces the file of a SQLite log" in ran.err
 
 
-def test_killed_at_any_point_it_leaves_the_old_log_or_the_new_one(
+def test_a_restore_killed_at_any_point_leaves_the_old_log_or_the_new_one(
     killed: Path, backup: Path, tmp_path: Path
 ):
     copies = tmp_path / "copies"
@@ -218,7 +218,7 @@ def test_killed_at_any_point_it_leaves_the_old_log_or_the_new_one(
     ends = [length(copy / "log.db") for copy in sorted(copies.iterdir())]
     assert ends == sorted(ends, reverse=True)
     assert set(ends) >= {LATER, BACKED_UP}
-    assert set(ends) <= {LATER, BACKED_UP, BACKED_UP + 1}  # with the note that the rest is gone
+    assert set(ends) <= {LATER, BACKED_UP, BACKED_UP + 1}  # with a note that the rest is missing
     assert len(ends) > 30
     assert ends[-1] == BACKED_UP
     for copy in copies.iterdir():

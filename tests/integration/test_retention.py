@@ -1,4 +1,4 @@
-"""Given rules, holds and restrictions, when time passes, then what must go goes and no more."""
+"""Given rules, holds and restrictions, when time passes, then exactly what must go is erased."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def log(url: str, clock: Clock) -> Any:
         yield opened
 
 
-def test_the_first_rule_that_fits_says_what_goes(log: Any):
+def test_the_first_matching_rule_decides_what_is_erased(log: Any):
     plan = planned(log, read_rules(RULES, "rules.toml"), NOW)
     assert dict(plan.goes) == {
         "resolved 100": "resolved chats", "resolved 40": "resolved chats", "other 100": "all",
@@ -79,7 +79,7 @@ def test_the_first_rule_that_fits_says_what_goes(log: Any):
     assert plan.kept == []
 
 
-def test_deleted_conversations_go_in_their_time_too(log: Any):
+def test_deleted_conversations_are_erased_in_their_time(log: Any):
     log.delete("other 100")
     plan = planned(log, read_rules(RULES, "rules.toml"), NOW + 91 * DAY)
     assert "other 100" in dict(plan.goes)
@@ -93,7 +93,7 @@ def test_a_hold_wins(log: Any):
     assert "held by Eva" in plan.kept[0].why
 
 
-def test_a_floor_keeps_from_erasure_and_the_erasure_says_so(log: Any, clock: Clock):
+def test_a_floor_prevents_an_erasure_and_is_named(log: Any, clock: Clock):
     set_rules(log, read_rules(RULES, "rules.toml"), "Eva")
     with pytest.raises(Held, match="kept until 2026-01-10 by the rule 'all'"):
         log.erase("other 1", reason="asked", actor="Eva")
@@ -119,7 +119,7 @@ def test_rules_are_recorded_once_and_the_newest_count(log: Any):
     assert [event.rules for event in recorded] == [first, second]
 
 
-def test_a_rule_that_says_nothing_fits_everything():
+def test_a_rule_without_conditions_matches_everything():
     aged = Aged("a", None, (), None, 0.0)
     rules = (RetentionRule(name="tagged", tag="x"), RetentionRule(name="any"))
     assert rule_for(rules, aged) == rules[1]
@@ -142,7 +142,7 @@ def test_a_rule_that_says_nothing_fits_everything():
         ("x = 1\n[[rules]]\nname = 'a'", "beside them"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_named(text: str, names: str):
+def test_a_fault_in_a_file_is_named(text: str, names: str):
     with pytest.raises(FormatError) as refused:
         read_rules(text, "rules.toml")
     assert names in str(refused.value)
@@ -159,7 +159,7 @@ def restrict(log: Any, id: str | None = None, person: str | None = None) -> list
     return made(log, id, person, ProcessingRestricted("disputed", actor="Eva"))
 
 
-def test_a_restricted_conversation_is_kept_and_nothing_else(log: Any):
+def test_a_restricted_conversation_is_stored_and_not_otherwise_used(log: Any):
     held = log.conversation("other 1")
     assert restrict(log, "other 1") == ["other 1"]
     assert "other 1" not in log
@@ -195,7 +195,7 @@ def test_a_person_is_restricted_wherever_they_talk(log: Any):
         log.conversation("more")
 
 
-def test_what_is_not_there_is_neither_restricted_nor_released(log: Any):
+def test_an_unknown_conversation_is_neither_restricted_nor_released(log: Any):
     from turnlog.domain.events import RestrictionLifted
     from turnlog.engine.restriction import restrict as made
 
@@ -215,7 +215,7 @@ def test_a_restriction_reaches_forks_of_forks(log: Any):
             log.conversation(id)
 
 
-def test_a_person_is_given_what_is_restricted(log: Any):
+def test_a_person_receives_their_restricted_data(log: Any):
     from turnlog.audit.subject import subject
 
     restrict(log, "other 1")
@@ -242,7 +242,7 @@ def asked(*arguments: str) -> Ran:
     return run(*arguments, "--json")
 
 
-def test_retain_says_first_and_erases_then(folder: Path):
+def test_retain_reports_first_and_then_erases(folder: Path):
     before = (folder / "chat.db").read_bytes()
     tried = asked("retain", "--config", "rules.toml", "--dry-run")
     assert [(x["conversation"], x["action"]) for x in tried.lines] == [
@@ -254,7 +254,7 @@ def test_retain_says_first_and_erases_then(folder: Path):
         ("old", "erased"), ("held", "kept"),
     ]  # fmt: skip
     assert [x["conversation"] for x in asked("list").lines] == ["held", "new"]
-    assert b"long ago" in (folder / "chat.db").read_bytes()  # of the one that is held
+    assert b"long ago" in (folder / "chat.db").read_bytes()  # of the held one
     assert asked("verify").json["ok"]
 
 
@@ -272,7 +272,7 @@ def test_restrict_and_release(folder: Path):
     assert again.status == 2
 
 
-def test_what_is_restricted_already_is_named(folder: Path):
+def test_a_second_restriction_is_named(folder: Path):
     why = ("--reason", "disputed", "--actor", "Eva")
     assert asked("restrict", "new", *why).status == 0
     assert "'new': is restricted already" in asked("restrict", "new", *why).err

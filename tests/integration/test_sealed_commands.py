@@ -154,7 +154,7 @@ def test_a_key_store_that_is_older_than_the_log_is_named(tmp_path: Path) -> None
     assert (refused.status, "no key of the subject" in refused.err) == (2, True), refused.err
 
 
-def test_erase_says_what_it_cannot_reach() -> None:
+def test_erase_names_the_copies_out_of_reach() -> None:
     why = ("--reason", "asked to", "--actor", "dpo", "--json")
     gone = run("erase", "--person", "ann", *KEYS, *why).json
     assert not any("backups" in where for where in gone["out_of_reach"])

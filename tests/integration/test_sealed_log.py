@@ -122,7 +122,7 @@ def test_a_log_in_clear_is_not_opened_with_keys(url: str, keys: str) -> None:
         turnlog.open(url, keys=keys)
 
 
-def test_what_was_sealed_under_a_destroyed_key_reads_as_erased(url: str, keys: str) -> None:
+def test_values_sealed_under_a_destroyed_key_read_as_erased(url: str, keys: str) -> None:
     with turnlog.open(url, keys=keys) as log:
         log.record("a", UserUttered("who am I?"))
         log.record("a", UserIdentified("ann"), UserUttered("I am Ann"))
@@ -296,7 +296,7 @@ def test_a_log_that_another_application_began_is_not_sealed(url: str, keys: str)
         turnlog.open(url, keys=keys)
 
 
-def test_what_another_application_stores_is_sealed(url: str, keys: str, folder: Path) -> None:
+def test_rows_of_another_application_are_sealed(url: str, keys: str, folder: Path) -> None:
     with turnlog.open(url, keys=keys) as log:
         log.recorder.insert_events([StoredEvent("CANARY 1", 0, "a.topic", b"CANARY")])
         log.recorder.insert_events([StoredEvent("CANARY 1", 1, "a.topic", b"CANARY 2")])

@@ -71,7 +71,7 @@ def fill(log: Turnlog) -> None:
         ("hello", "ben dora"),
         ("hello, world", "dora"),
         ("ann", "anna"),
-        ("nobody", ""),
+        ("unknown", ""),
         ("slot:people=4", "anna ben"),
         ("slot:people", "anna ben cleo"),
         ("slot:city", ""),
@@ -86,17 +86,17 @@ def fill(log: Turnlog) -> None:
         (", world", "dora"),
     ],
 )
-def test_a_search_looks_into_texts_slots_ids_and_kinds(log: Turnlog, text: str, found: str) -> None:
+def test_a_search_covers_texts_slots_ids_and_kinds(log: Turnlog, text: str, found: str) -> None:
     fill(log)
     assert sorted(ids(log, text)) == found.split()
 
 
-def test_a_kind_that_there_is_not_is_named(log: Turnlog) -> None:
+def test_an_unknown_kind_is_named(log: Turnlog) -> None:
     with pytest.raises(FormatError, match="'sloth'"):
         ids(log, "kind:sloth")
 
 
-def test_what_was_recorded_in_last_comes_first(log: Turnlog) -> None:
+def test_the_conversation_with_the_newest_event_comes_first(log: Turnlog) -> None:
     fill(log)
     log.record("ben", BotUttered("hi"))
     assert newest(log) == ["ben", "dora", "cleo", "anna"]
@@ -107,7 +107,7 @@ def test_what_was_recorded_in_last_comes_first(log: Turnlog) -> None:
     assert newest(log, text="people") == ["ben", "anna"]
 
 
-def test_the_order_is_that_of_the_table_and_of_what_it_lacks(
+def test_the_order_combines_the_table_and_newer_rows(
     log: Turnlog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tail, "BEHIND_ROWS", 7)
@@ -125,7 +125,7 @@ def test_the_order_is_that_of_the_table_and_of_what_it_lacks(
         assert newest(log, before=head.position) == order[at + 1 :]
 
 
-def test_a_page_further_on_does_not_say_again_what_went_on_meanwhile(log: Turnlog) -> None:
+def test_a_later_page_does_not_repeat_conversations_that_grew_meanwhile(log: Turnlog) -> None:
     for id in "abcdef":
         log.record(id, UserUttered("hello"))
     first = [head for head, _ in matching(log, newest=True)][:3]
@@ -147,7 +147,7 @@ def test_a_redacted_word_is_not_found(log: Turnlog) -> None:
 
 
 @pytest.mark.parametrize("readonly", [False, True])
-def test_who_only_reads_finds_what_came_since(tmp_path: Path, readonly: bool) -> None:
+def test_a_read_only_log_finds_newer_events(tmp_path: Path, readonly: bool) -> None:
     url = f"sqlite:///{tmp_path}/log.db"
     with turnlog.open(url) as log:
         fill(log)
@@ -169,7 +169,7 @@ def test_the_command_finds_a_slot_by_its_name(tmp_path: Path) -> None:
     assert (wrong.status, "'nothing'" in wrong.err) == (2, True)
 
 
-def test_what_is_sealed_is_indexed_in_no_clear_word(tmp_path: Path) -> None:
+def test_sealed_content_is_indexed_without_clear_words(tmp_path: Path) -> None:
     url, keys = f"sqlite:///{tmp_path}/log.db", f"sqlite:///{tmp_path}/keys/k.db"
     (tmp_path / "keys").mkdir()
     with turnlog.open(url, keys=keys) as log:
@@ -183,9 +183,7 @@ def test_what_is_sealed_is_indexed_in_no_clear_word(tmp_path: Path) -> None:
     st.lists(st.lists(turns, min_size=1, max_size=3), min_size=1, max_size=12), st.integers(1, 9)
 )
 @settings(deadline=None)
-def test_pages_say_what_the_events_say_and_nothing_that_is_hidden(
-    asked: list[list[e.Event]], batch: int
-) -> None:
+def test_pages_show_the_events_without_hidden_words(asked: list[list[e.Event]], batch: int) -> None:
     with pytest.MonkeyPatch.context() as patched, turnlog.open("memory:") as log:
         patched.setattr(search, "_LETTERS", 20)
         patched.setattr(live_head, "SNAPSHOT_EVERY", 4)

@@ -1,4 +1,4 @@
-"""What commands list comes at once and takes the same memory, however much there is."""
+"""The output of commands begins immediately and takes the same memory for a log of any size."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def long_ones(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
 
 
 def peak_kb(url: str, arguments: Sequence[str]) -> int:
-    """The most memory that a command had; not as `wait4` has it, which counts what forked it."""
+    """The most memory that a command used; not from `wait4`, which counts the process that forked
+    it.
+    """
     if not STATUS.exists():
         pytest.skip(f"part not had: {STATUS}, which says how much memory a process had")
     command = [sys.executable, "-c", MEASURED, *arguments, "--db", url]
@@ -95,7 +97,7 @@ def test_ten_times_as_many_events_take_the_same_memory(long_ones: dict[int, str]
     assert many - few < MORE_KB
 
 
-def test_the_first_event_is_there_before_the_others_are_read(
+def test_the_first_event_is_printed_before_the_others_are_read(
     long_ones: dict[int, str], monkeypatch: pytest.MonkeyPatch
 ):
     decoded: list[bytes] = []

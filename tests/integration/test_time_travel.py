@@ -1,4 +1,4 @@
-"""Time travel on the shared dialogues: the state at an event is the replay of what came before."""
+"""Time travel on the shared dialogues: the state at an event is the replay of the events before."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ FOLDERS = [
     ("sgd", 500), ("multiwoz21", 300), ("multiwoz21_zh", 60), ("tau_bench", 100),
     ("tau2_bench", 58), ("rasa", 127),
 ]  # fmt: skip
-"""Folders, and how many dialogues there are at least: all that any format reads."""
+"""Folders, and the least number of dialogues in each: all that any format reads."""
 
 
 @pytest.fixture
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Snapshots and commits so small that the way to an event goes through many of them."""
+    """Snapshots and commits so small that the way to an event passes many of them."""
     monkeypatch.setattr(live_head, "SNAPSHOT_EVERY", 24)
     monkeypatch.setattr(log_module, "IMPORT_SPLIT", 8)
 
@@ -50,7 +50,7 @@ def test_the_state_at_every_event_is_the_replay_of_the_events_before(
 
 @pytest.mark.usefixtures("_small")
 @pytest.mark.parametrize(("adapter", "least"), ADAPTED)
-def test_so_it_is_for_dialogues_of_other_data_sets(
+def test_the_state_is_the_replay_for_dialogues_of_other_data_sets(
     shared_data: Path, adapter: ModuleType, least: int
 ):
     travel(adapter.dialogues(shared_data), least)

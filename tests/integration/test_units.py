@@ -145,7 +145,7 @@ async def test_a_thread_can_be_started_and_ended_from_outside(log):
     assert await runner.end("ann") == []
 
 
-async def test_the_same_message_again_is_answered_once(log):
+async def test_a_repeated_message_is_answered_once(log):
     runner = DialogRunner(log, two_questions())
     assert texts(await runner.say("ann", "hi", message_id="1")) == ["One?"]
     assert await runner.say("ann", "hi", message_id="1") == []

@@ -1,4 +1,4 @@
-"""The write-ahead log beside a SQLite log does not stay as long as a reader made it."""
+"""The write-ahead log of a SQLite log shrinks again after a long read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from turnlog import UserUttered
 from turnlog.storage import sqlite
 
 
-def test_the_wal_is_cut_back_when_a_snapshot_is_let_go(
+def test_the_wal_is_truncated_when_a_snapshot_is_released(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sqlite, "CHECKPOINT_PAGES", 50)

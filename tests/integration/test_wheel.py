@@ -43,7 +43,7 @@ def test_the_wheel_alone_serves_the_chat_page(tmp_path: Path) -> None:
 
 
 def installed_alone(wheel: Path, environment: Path) -> str:
-    """The Python of a new environment that holds the wheel and what it declares."""
+    """The Python of a new environment with the wheel and the packages it declares."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     python = str(environment / "bin" / "python")
     pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
@@ -72,7 +72,7 @@ def fetched(url: str, body: object = None, token: str = "") -> bytes:
         return content
 
 
-def test_nobody_elses_code_is_in_the_wheel(tmp_path: Path) -> None:
+def test_the_wheel_contains_no_foreign_code(tmp_path: Path) -> None:
     with zipfile.ZipFile(built_wheel(tmp_path)) as wheel:
         scripts = [name for name in wheel.namelist() if name.endswith(".js")]
         longest = max(len(line) for name in scripts for line in wheel.read(name).splitlines())

@@ -75,7 +75,7 @@ def refused(witness: Witness, content: bytes) -> tuple[int, int | None]:
     return caught.value.status, caught.value.size
 
 
-def test_it_cosigns_a_continuing_head_with_the_time(witness: Witness) -> None:
+def test_the_witness_cosigns_a_continuing_head_with_the_time(witness: Witness) -> None:
     leaves = Leaves()
     for old, size in ((0, 3), (3, 3), (3, 20)):
         (made,) = witness.cosign(leaves.submission(old, size))
@@ -86,7 +86,7 @@ def test_it_cosigns_a_continuing_head_with_the_time(witness: Witness) -> None:
         assert str(kept) == str(note)
 
 
-def test_it_refuses_as_the_specification_says(witness: Witness, folder: Path) -> None:
+def test_the_witness_refuses_as_specified(witness: Witness, folder: Path) -> None:
     leaves, fork = Leaves(), Leaves(fork=5)
     assert refused(witness, leaves.submission(0, 3, STRANGER)) == (404, None)
     witness.cosign(leaves.submission(0, 10))
@@ -270,7 +270,7 @@ def test_an_unreachable_witness_does_not_stop_a_head_from_being_published(
 # --- from cron ----------------------------------------------------------------------------------
 
 
-def test_it_looks_at_a_folder_of_heads_from_cron(tmp_path: Path, monkeypatch) -> None:
+def test_the_witness_checks_a_folder_of_heads_from_cron(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TURNLOG_DB", "sqlite:///chat.db")
     Path("logs").mkdir()

@@ -1,4 +1,4 @@
-"""One writer that trusts what it knows, and looks again where the tables refuse it."""
+"""One writer that trusts its memory, and reads again when the tables refuse a commit."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def logs(url: str) -> Iterator[tuple[Turnlog, Turnlog]]:
-    """Two logs on one store, as two processes have them; the first believes to be alone."""
+    """Two logs on one store, as two processes have them; the first takes itself for the only
+    writer.
+    """
     with turnlog.open(url) as ours, turnlog.open(url) as theirs:
         ours.record("alice", UserUttered("hello"), key="m1")
         ours.record("carol", UserUttered("hello"))
@@ -46,7 +48,7 @@ def texts(log: Turnlog, id: str) -> list[str | None]:
     return [e.text for e in log.conversation(id).events() if isinstance(e, UserUttered)]
 
 
-def test_it_goes_on_behind_what_another_wrote(logs: tuple[Turnlog, Turnlog]) -> None:
+def test_the_writer_continues_after_the_commits_of_another(logs: tuple[Turnlog, Turnlog]) -> None:
     ours, theirs = logs
     for n in range(3):
         theirs.record("alice", UserUttered(f"theirs {n}"))
@@ -57,7 +59,7 @@ def test_it_goes_on_behind_what_another_wrote(logs: tuple[Turnlog, Turnlog]) -> 
     assert [row.position for row in ours.store.reader.tail(0, 99)] == list(range(1, 12))
 
 
-def test_a_key_that_another_wrote_is_known(logs: tuple[Turnlog, Turnlog]) -> None:
+def test_a_key_of_another_process_is_known(logs: tuple[Turnlog, Turnlog]) -> None:
     ours, theirs = logs
     theirs.record("alice", UserUttered("once"), key="m2")
     again = ours.record("alice", UserUttered("once"), key="m2")
@@ -82,7 +84,7 @@ def test_a_key_of_long_ago_is_known_and_its_neighbours_are_stored(
     assert texts(ours, "alice") == ["hello", "and on"]
 
 
-def test_a_key_that_is_given_twice_at_once_is_recorded_once(logs: tuple[Turnlog, Turnlog]) -> None:
+def test_a_key_sent_twice_concurrently_is_recorded_once(logs: tuple[Turnlog, Turnlog]) -> None:
     ours, _ = logs
     requests = [ours.request("bob", [UserUttered("once")], key="k") for _ in range(3)]
     for request in requests:
@@ -92,7 +94,7 @@ def test_a_key_that_is_given_twice_at_once_is_recorded_once(logs: tuple[Turnlog,
     assert texts(ours, "bob") == ["once"]
 
 
-def test_of_a_request_that_is_split_the_first_commit_has_the_key(
+def test_the_first_commit_of_a_split_request_has_the_key(
     logs: tuple[Turnlog, Turnlog],
 ) -> None:
     ours, _ = logs
@@ -102,7 +104,7 @@ def test_of_a_request_that_is_split_the_first_commit_has_the_key(
     assert texts(ours, "bob") == ["0", "1", "2", "3", "4"]
 
 
-def test_the_tables_are_caught_up_over_what_another_has_written_and_caught_up(
+def test_two_writers_that_catch_up_in_turn_leave_correct_tables(
     logs: tuple[Turnlog, Turnlog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, theirs = logs
@@ -120,7 +122,9 @@ def test_the_tables_are_caught_up_over_what_another_has_written_and_caught_up(
     assert len(before[1]) > 2
 
 
-def test_who_is_refused_harms_nobody_beside_it(logs: tuple[Turnlog, Turnlog]) -> None:
+def test_a_refused_request_does_not_affect_others_of_its_batch(
+    logs: tuple[Turnlog, Turnlog],
+) -> None:
     ours, _ = logs
     requests = [
         ours.request("alice", [UserUttered("before")]),
@@ -135,7 +139,7 @@ def test_who_is_refused_harms_nobody_beside_it(logs: tuple[Turnlog, Turnlog]) ->
     assert texts(ours, "alice") == ["hello", "before", "after"]
 
 
-def test_nothing_asked_under_a_known_key_is_what_was_recorded(
+def test_an_empty_request_with_a_known_key_returns_the_recorded_commit(
     logs: tuple[Turnlog, Turnlog],
 ) -> None:
     ours, _ = logs
@@ -147,7 +151,7 @@ def test_nothing_asked_under_a_known_key_is_what_was_recorded(
     assert not nothing.events
 
 
-def test_a_command_sees_what_another_wrote(logs: tuple[Turnlog, Turnlog]) -> None:
+def test_a_command_sees_the_commits_of_another(logs: tuple[Turnlog, Turnlog]) -> None:
     ours, theirs = logs
     theirs.record("alice", SlotSet("count", 1))
     seen: list[int] = []
@@ -157,12 +161,12 @@ def test_a_command_sees_what_another_wrote(logs: tuple[Turnlog, Turnlog]) -> Non
         return [SlotSet("count", state.slots.get("count", 0) + 1)]
 
     ours.writer.perform(ours.request("alice", count))
-    assert seen == [0, 1]  # once as it was known, then as it is
+    assert seen == [0, 1]  # first with the state in memory, then with the stored one
     assert ours.conversation("alice").slots == {"count": 2}
     assert theirs.conversation("alice").slots == {"count": 2}
 
 
-def test_a_command_that_asks_nothing_has_seen_what_another_wrote(
+def test_a_command_without_events_has_seen_the_commits_of_another(
     logs: tuple[Turnlog, Turnlog],
 ) -> None:
     ours, theirs = logs
@@ -186,7 +190,7 @@ def test_a_turn_of_a_known_conversation_is_one_statement(tmp_path: Path) -> None
     assert [statement.split()[0] for statement in statements] == ["INSERT"]
 
 
-def test_of_two_that_write_in_turns_one_decides_in_vain_once(logs: tuple[Turnlog, Turnlog]) -> None:
+def test_two_writers_in_turn_repeat_only_one_decision(logs: tuple[Turnlog, Turnlog]) -> None:
     seen: list[int] = []
 
     def count(state: State, _: object) -> list[SlotSet]:
@@ -198,10 +202,10 @@ def test_of_two_that_write_in_turns_one_decides_in_vain_once(logs: tuple[Turnlog
     assert seen == [0, 1, 1, 2, 3, 4, 5]
 
 
-def test_the_last_thousand_conversations_are_known_without_reading(tmp_path: Path) -> None:
+def test_the_last_thousand_conversations_need_no_reading(tmp_path: Path) -> None:
     statements: list[str] = []
     with turnlog.open(f"sqlite:///{tmp_path / 'log.db'}") as log:
-        for _ in range(2):  # the second time nobody else has written
+        for _ in range(2):  # the second time no one else has written
             for n in range(1_001):
                 log.writer.submit(log.request(str(n), [UserUttered("hello")]))
             log.writer.flush()
@@ -223,7 +227,7 @@ class Away(MemoryRecorder):
         raise Unavailable("the database is away")
 
 
-def test_those_who_wait_behind_an_unavailable_database_are_refused_with_the_first() -> None:
+def test_requests_behind_an_unavailable_database_are_refused_with_the_first() -> None:
     recorder = Away()
     log = Turnlog(recorder)
     requests = [log.request(str(n), [UserUttered("hello")]) for n in range(BATCH_REQUESTS * 2 + 1)]
@@ -236,7 +240,7 @@ def test_those_who_wait_behind_an_unavailable_database_are_refused_with_the_firs
             request.result()
 
 
-def test_a_stream_that_draws_the_number_of_another_draws_again() -> None:
+def test_a_stream_that_draws_a_taken_number_draws_again() -> None:
     drawn = iter([b"same 1", b"same 1", b"others"])
 
     def random(count: int) -> bytes:

@@ -1,6 +1,6 @@
 """Timers in a separate process, to be killed: `python timers_program.py DB CLOCK SENT`.
 
-CLOCK is a file that holds the time, SENT one that gets a line for each message that went out.
+CLOCK is a file with the time, SENT one that gets a line for each message sent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two units whose variables say who wrote them, as a process: [user, text] a line, in and out.
+"""Two units whose variables name their writer, as a process: [user, text] a line, in and out.
 
 `python units_program.py DB`
 """
@@ -22,7 +22,7 @@ async def begin(thread) -> None:
 
 
 async def heard(thread) -> None:
-    """Notes the text, and goes to the state that it names."""
+    """Notes the text, and goes to the state named in it."""
     thread.variables.setdefault("heard", []).append(thread.text)
     await asyncio.sleep(0)
     word = thread.text.partition(" ")[2]

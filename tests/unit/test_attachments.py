@@ -1,6 +1,4 @@
-"""Given values of more than 64 kB, when they are recorded, then they are stored next to the
-rows.
-"""
+"""Given values of more than 64 kB, when recorded, then they are stored next to the rows."""
 
 from __future__ import annotations
 

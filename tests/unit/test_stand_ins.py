@@ -1,6 +1,4 @@
-"""Given words and numbers, when they are replaced, then consistently and without a trace of
-them.
-"""
+"""Given words and numbers, then they are replaced consistently and without a trace."""
 
 from __future__ import annotations
 

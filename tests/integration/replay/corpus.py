@@ -1,4 +1,4 @@
-"""A log of dialogues with the rule bot, and what its mutants do live beside it."""
+"""A log of dialogues with the rule bot, and the live answers of its mutants."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Corpus(NamedTuple):
 def made(url: str, data: Path, folder: Path, count: int, environment: pytest.MonkeyPatch) -> Corpus:
     """Every second conversation names its messages as causes, as a live server does.
 
-    Beyond the dialogues that there are, they come again under another id.
+    If there are fewer dialogues, they are repeated under other ids.
     """
     dialogues = list(answered(data, count))
     named = (
@@ -73,7 +73,9 @@ def _record(log: Turnlog, id: str, pairs: Turns, *, named: bool) -> None:
 
 
 class LiveTalk:
-    """A conversation as a running bot has it, without a log: tools give what they once gave."""
+    """A conversation as a running bot sees it, without a log: tools return what they returned
+    before.
+    """
 
     def __init__(self, id: str) -> None:
         self.id, self.turn = id, 0
@@ -86,7 +88,7 @@ class LiveTalk:
         return self.heard
 
     def hear(self, message: UserUttered, answer: Answer) -> None:
-        """A message, and the answer whose tool results there are for it."""
+        """A message, and the answer with its tool results."""
         self.turn += 1
         self.heard.append(message)
         self.called = []
@@ -94,7 +96,7 @@ class LiveTalk:
         for call, result in zip(answer.calls, answer.results, strict=True):
             self._tools.setdefault(call.name, []).append(result)
 
-    def go_on(self, answer: Answer) -> None:
+    def take(self, answer: Answer) -> None:
         """As the rule bot answered."""
         for event in answer.rest:
             if isinstance(event, turnlog.SlotSet):
@@ -103,12 +105,12 @@ class LiveTalk:
     async def call(self, tool: str, /, **arguments: Any) -> Any:
         self.called.append(ToolCalled(tool, arguments))
         if not self._tools.get(tool):
-            raise ToolFailed(tool, "there is no such tool here")
+            raise ToolFailed(tool, "the tool does not exist")
         return self._tools[tool].pop(0)
 
 
 def affected(corpus: Corpus, name: str) -> dict[str, list[int]]:
-    """The turns that a mutant answers otherwise than the rule bot, both run live side by side."""
+    """The turns in which a mutant answers differently from the rule bot, both run live."""
     return asyncio.run(_affected(corpus, name))
 
 
@@ -121,13 +123,13 @@ async def _affected(corpus: Corpus, name: str) -> dict[str, list[int]]:
                 talk.hear(message, answer)
             if await _said(rulebot.bot, one, message) != await _said(mutant, other, message):
                 turns.setdefault(id, []).append(one.turn)
-            one.go_on(answer)
-            other.go_on(answer)
+            one.take(answer)
+            other.take(answer)
     return turns
 
 
 async def _said(bot: Any, talk: LiveTalk, message: UserUttered) -> Sequence[Any]:
-    """All that a bot did about a message, or how it failed."""
+    """Everything that a bot did about a message, or how it failed."""
     try:
         async with asyncio.timeout(0.05):
             answer = await bot(talk, message)

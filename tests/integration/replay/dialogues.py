@@ -1,4 +1,4 @@
-"""Bot dialogues made from SGD: what it understood, called, set, did and said, turn by turn."""
+"""Bot dialogues made from SGD: the understanding, calls, slots, actions and texts of each turn."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SGD = "sgd/train/dialogues_subset.json"
 
 
 class Answer(msgspec.Struct):
-    """What the bot does about one message."""
+    """The bot's answer to one message."""
 
     understood: MessageUnderstood
     calls: list[ToolCalled]
@@ -37,7 +37,7 @@ class Answer(msgspec.Struct):
     rest: list[Event]
 
     def events(self, turn: int) -> list[Event]:
-        """As they are recorded, the calls with their ids and results."""
+        """The events as recorded, the calls with their ids and results."""
         called: list[Event] = []
         for number, (call, result) in enumerate(zip(self.calls, self.results, strict=True)):
             id = f"{turn}.{number}"

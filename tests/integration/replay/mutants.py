@@ -1,7 +1,7 @@
 """Twenty faulty bots: the rule bot with one fault each.
 
-Each is at fault in one turn of every third conversation or so, chosen by the conversation's id: in
-one of the turns in which it can be. TURNLOG_FAULTY names the file that says in which. As bots they
+Each fails in one turn of about every third conversation, chosen by the conversation's id among the
+turns where its fault is possible. TURNLOG_FAULTY names the file that lists the turns. As bots they
 are `mutants:NAME`.
 """
 
@@ -39,7 +39,7 @@ Mutation = Callable[[Answer], "Answer | None"]
 """The faulty answer in the place of the right one; None where the fault does not show."""
 
 SHARES = {"hang": 24}
-"""One of how many conversations, where that is not three."""
+"""Fails in one of so many conversations, where that is not three."""
 
 KINDS = {
     "wrong_slot": "slot", "cleared_slot": "slot", "lost_slot": "missing", "extra_slot": "extra",
@@ -49,7 +49,7 @@ KINDS = {
     "lost_entity": "entity", "wrong_entity": "entity", "changed_tool_argument": "tool_arguments",
     "other_tool": "tool_call", "lost_call": "missing", "exception": "error", "hang": "timeout",
 }  # fmt: skip
-"""What each differs in."""
+"""The kind of difference of each."""
 
 
 # --- what the bot sets --------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def changed_text(answer: Answer) -> Answer | None:
 
 
 def other_number(answer: Answer) -> Answer | None:
-    """The first digit is another one."""
+    """The first digit is a different one."""
     place = next((i for i, c in enumerate(_text(answer)) if c.isdecimal()), None)
     if place is None:
         return None
@@ -193,7 +193,7 @@ def _changed(answer: Answer, kind: type[Event], change: Callable[[Any], Event]) 
 
 
 def faulty_turn(name: str, id: str, answers: Sequence[Answer]) -> int | None:
-    """The turn of a conversation in which a mutant is at fault, if any."""
+    """The turn of a conversation in which a mutant fails, if any."""
     chance = random.Random(f"{SEED} {name} {id}")
     mutation: Mutation | None = globals().get(name)
     able = [

@@ -1,4 +1,4 @@
-"""A bot that goes by rules: what the user said so far decides what it does.
+"""A bot with fixed rules: the user's messages so far decide its answer.
 
 TURNLOG_RULES names the file of its rules: by the digest of all messages so far, the answer.
 """
@@ -47,7 +47,7 @@ def answer_to(texts: Sequence[str | None]) -> Answer:
 
 
 async def bot(conversation: BotConversation, message: UserUttered) -> list[Event | str]:
-    """Answer as the rules say; what a tool returns must be what they expect."""
+    """Answer by the rules; tools must return what the rules expect."""
     return await _do(conversation, found(conversation, message))
 
 

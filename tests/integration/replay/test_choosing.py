@@ -1,4 +1,4 @@
-"""Which conversations a replay is about, and with whose tools."""
+"""Which conversations a replay covers, and with which tools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def bot(conversation, message):
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Twenty conversations, one an hour; c2 goes on after all of them, and has a trial fork."""
+    """Twenty conversations, one an hour; c2 continues after all of them, and has a trial fork."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mybot.py").write_text("async def bot(c, m): return ['no']")
     (tmp_path / "shop.py").write_text(BOT)
@@ -45,25 +45,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def chosen(*options: str) -> list[str]:
-    """The ids of those that were replayed: the bot answers all of them otherwise."""
+    """The ids of the replayed conversations: the bot answers all of them differently."""
     done = run("replay", *options, "--bot", "mybot:bot", "--json", "--first")
     assert done.status == 1, done.err
     return [line["conversation"] for line in done.lines if line["kind"] != "group"]
 
 
-def test_all_are_those_that_are_no_trials(folder: Path):
+def test_all_omits_trials(folder: Path):
     assert chosen("--all") == [*(f"c{n:02}" for n in range(20)), "shop"]
     assert chosen("trial", "c01") == ["trial", "c01"]
 
 
-def test_filters_leave_some(folder: Path):
+def test_filters_select_conversations(folder: Path):
     assert chosen("--where", "slot.even=true,before=1700018000") == ["c00", "c02", "c04"]
     assert chosen("--since", "1700064800") == ["c02", "c18", "c19", "shop"]
     assert chosen("--since", "2023-11-15T16:13:20") == ["c02", "c18", "c19", "shop"]
     assert chosen("c02", "c03", "--where", "slot.even=true") == ["c02"]
 
 
-def test_the_last_are_those_that_were_recorded_in_last(folder: Path):
+def test_the_last_are_those_recorded_in_most_recently(folder: Path):
     assert chosen("--last", "3") == ["c02", "c19", "shop"]
     assert chosen("--last", "2", "--where", "slot.even=false") == ["c17", "c19"]
 
@@ -77,7 +77,7 @@ def test_a_sample_is_the_same_each_time(folder: Path):
     assert len(chosen("--sample", "2", "--last", "3")) == 2
 
 
-def test_tools_answer_from_the_record_and_really_run_where_that_is_asked_for(folder: Path):
+def test_tools_answer_from_the_record_and_run_live_on_request(folder: Path):
     done = run("replay", "shop", "--bot", "shop:bot")
     assert (done.status, (folder / "sold").exists()) == (0, False)
     done = run("replay", "shop", "--bot", "shop:bot", "--tools", "live", "--json")

@@ -1,4 +1,4 @@
-"""Conversations replayed side by side: bots that wait, block, or does not stop."""
+"""Conversations replayed concurrently: bots that wait, block, or do not stop."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def replayed(log: turnlog.Turnlog, bot: Any, **options: Any) -> list[ReplayedCon
 
 
 def kinds(found: list[ReplayedConversation]) -> dict[str, list[tuple[int, str]]]:
-    """Of the conversations with divergences, turns and kinds."""
+    """The conversations with divergences, their turns and kinds."""
     return {
         one.conversation: [(each.turn, each.kind) for each in one.divergences]
         for one in found
@@ -44,7 +44,9 @@ def kinds(found: list[ReplayedConversation]) -> dict[str, list[tuple[int, str]]]
 
 
 @pytest.mark.parametrize("concurrency", [1, 5])
-def test_no_more_wait_at_once_than_were_allowed(log: turnlog.Turnlog, concurrency: int):
+def test_no_more_conversations_run_concurrently_than_allowed(
+    log: turnlog.Turnlog, concurrency: int
+):
     most = now = 0
 
     async def bot(conversation: Any, message: UserUttered) -> str:
@@ -70,7 +72,7 @@ def test_plain_functions_wait_in_threads(log: turnlog.Turnlog):
     assert kinds(replayed(log, bot, concurrency=4)) == {}
 
 
-def test_each_answer_has_a_time_of_its_own(log: turnlog.Turnlog):
+def test_each_answer_has_its_own_time(log: turnlog.Turnlog):
     async def bot(conversation: Any, message: UserUttered) -> str:
         if conversation.id == "c3" and conversation.turn == 2:
             await asyncio.sleep(60)
@@ -81,7 +83,7 @@ def test_each_answer_has_a_time_of_its_own(log: turnlog.Turnlog):
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_only_the_bot_that_blocks_is_broken_off(log: turnlog.Turnlog, concurrency: int):
+def test_only_a_bot_that_blocks_is_interrupted(log: turnlog.Turnlog, concurrency: int):
     """The others, whose answers are overdue because of it, answer a moment later."""
 
     async def bot(conversation: Any, message: UserUttered) -> str:
@@ -94,7 +96,7 @@ def test_only_the_bot_that_blocks_is_broken_off(log: turnlog.Turnlog, concurrenc
     assert found == {"c3": [(2, "timeout")]}
 
 
-def test_a_task_of_the_bot_that_blocks_is_broken_off(log: turnlog.Turnlog):
+def test_a_task_of_the_bot_that_blocks_is_interrupted(log: turnlog.Turnlog):
     async def blocks() -> None:
         time.sleep(60)
 
@@ -108,7 +110,7 @@ def test_a_task_of_the_bot_that_blocks_is_broken_off(log: turnlog.Turnlog):
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_bot_that_will_not_be_stopped_is_named(log: turnlog.Turnlog, concurrency: int):
+def test_a_bot_that_cannot_be_stopped_is_named(log: turnlog.Turnlog, concurrency: int):
     async def bot(conversation: Any, message: UserUttered) -> str:
         while conversation.id == "c3":
             try:
@@ -121,8 +123,8 @@ def test_a_bot_that_will_not_be_stopped_is_named(log: turnlog.Turnlog, concurren
         replayed(log, bot, concurrency=concurrency, timeout=0.1)
 
 
-def test_who_is_quick_is_never_broken_off(log: turnlog.Turnlog, monkeypatch: pytest.MonkeyPatch):
-    """However long a conversation of instant answers takes: none of them does."""
+def test_a_quick_bot_is_never_interrupted(log: turnlog.Turnlog, monkeypatch: pytest.MonkeyPatch):
+    """However long a conversation of instant answers takes, none of them is overdue."""
     monkeypatch.setattr(watchdog, "GRACE_SECONDS", 0.0)
 
     async def bot(conversation: Any, message: UserUttered) -> str:

@@ -1,4 +1,4 @@
-"""A bot that is replayed can be debugged on the terminal; without one a breakpoint is named."""
+"""A replayed bot can be debugged on the terminal; without a debugger a breakpoint is named."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOPS = {
 
 
 def replay(folder: Path, bot: str, *options: str, typed: str = "") -> tuple[int, str, str]:
-    """In a process of its own, with what is typed there: status, stdout, stderr."""
+    """Runs in a separate process with typed input: status, stdout, stderr."""
     (folder / "mybot.py").write_text(bot)
     with turnlog.open(f"sqlite:///{folder / 'turnlog.db'}") as log:
         log.record("anna", UserUttered("is it?"), BotUttered("yes"))
@@ -32,8 +32,8 @@ def replay(folder: Path, bot: str, *options: str, typed: str = "") -> tuple[int,
 
 
 @pytest.mark.parametrize("name", STOPS)
-def test_a_breakpoint_is_stopped_at(tmp_path: Path, name: str):
-    """For longer than an answer may take, and what the bot knows can be looked at."""
+def test_a_breakpoint_stops_the_bot(tmp_path: Path, name: str):
+    """It may last longer than an answer may take, and shows what the bot knows."""
     typed = "import time; time.sleep(1.5)\np secret + 1\nc\n"
     status, out, err = replay(tmp_path, STOPS[name], "--pdb", "--timeout", "0.1", typed=typed)
     assert (status, err) == (0, "")
@@ -51,7 +51,7 @@ def test_without_a_debugger_a_breakpoint_is_named(tmp_path: Path, name: str, opt
 FAILS = "async def bot(c, m):\n    people = None\n    return [f'{people + 1}']"
 
 
-def test_a_failure_is_looked_at_where_it_happened(tmp_path: Path):
+def test_a_failure_is_debugged_where_it_happened(tmp_path: Path):
     status, out, err = replay(tmp_path, FAILS, "--pdb", typed="p people\nc\n")
     assert status == 1
     assert "TypeError" in err
@@ -60,7 +60,7 @@ def test_a_failure_is_looked_at_where_it_happened(tmp_path: Path):
 
 
 @pytest.mark.parametrize(("bot", "typed"), [(FAILS, "q\n"), (STOPS["breakpoint"], "q\n")])
-def test_who_leaves_the_debugger_ends_the_replay(tmp_path: Path, bot: str, typed: str):
+def test_leaving_the_debugger_ends_the_replay(tmp_path: Path, bot: str, typed: str):
     status, out, err = replay(tmp_path, bot, "--pdb", typed=typed)
     assert status == 2
     assert err.endswith("turnlog: the debugger was quit; the replay ends\n")
@@ -68,7 +68,7 @@ def test_who_leaves_the_debugger_ends_the_replay(tmp_path: Path, bot: str, typed
 
 
 @pytest.mark.parametrize("options", [["--jobs", "2"], ["--json"], ["--concurrency", "2"]])
-def test_what_takes_the_terminal_away_is_refused(tmp_path: Path, options: list[str]):
+def test_an_option_that_conflicts_with_the_debugger_is_refused(tmp_path: Path, options: list[str]):
     status, out, err = replay(tmp_path, FAILS, "--pdb", *options)
     assert (status, out) == (2, "")
     assert "--pdb needs the terminal" in err

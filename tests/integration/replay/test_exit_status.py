@@ -1,4 +1,4 @@
-"""A replay is green only where turns were put to a bot and all were answered as recorded."""
+"""A replay is green only if turns were sent to a bot and all were answered as recorded."""
 
 from __future__ import annotations
 
@@ -31,8 +31,7 @@ BROKEN = {
     "    threading.Timer(0.2, os._exit, [0]).start()\n    await asyncio.sleep(60)",
     "is_killed": "async def bot(c, m): os.kill(os.getpid(), signal.SIGKILL)",
     "interrupts": "async def bot(c, m): raise KeyboardInterrupt",
-    "raises_what_nobody_catches": "class Stop(BaseException): pass\n"
-    "async def bot(c, m): raise Stop",
+    "raises_a_base_exception": "class Stop(BaseException): pass\nasync def bot(c, m): raise Stop",
 }
 """Bots that end their process, or try to, in an answer."""
 
@@ -42,7 +41,7 @@ UNLOADABLE = {
     "fails": "1 / 0",
     "has_no_bot": "del bot",
 }
-"""What a module does as it is imported."""
+"""Top-level code of a module."""
 
 
 @pytest.fixture
@@ -61,14 +60,14 @@ def write_bot(folder: Path, code: str) -> None:
 
 
 def replay(*arguments: str) -> tuple[int, str]:
-    """The status, and what it says went wrong."""
+    """The status, and the reported error."""
     done = run("replay", *arguments, "--bot", "mybot:bot")
     return done.status, done.err
 
 
 ALL = ["--all"], ["--all", "--jobs", "2"], ["--all", "--concurrency", "4"]
 ALIKE = {"exits_in_a_thread", "exits_as_it_yields", "ends_the_process_in_a_thread", "interrupts"}
-"""Of the broken bots, those that several processes are not tried with."""
+"""The broken bots that are not tried with several processes."""
 
 
 @pytest.mark.parametrize("options", ALL)
@@ -77,7 +76,7 @@ def test_equal_answers_are_green(folder: Path, options: list[str]):
 
 
 @pytest.mark.parametrize("options", ALL)
-def test_other_answers_are_not(folder: Path, options: list[str]):
+def test_other_answers_are_not_green(folder: Path, options: list[str]):
     write_bot(folder, "async def bot(c, m): return ['no']")
     assert replay(*options) == (1, "")
 
@@ -103,14 +102,14 @@ def test_a_bot_that_cannot_be_loaded_is_broken(folder: Path, name: str, options:
     assert "mybot:bot" in why
 
 
-def test_a_process_that_a_bot_forks_answers_for_nobody(folder: Path):
+def test_a_process_that_a_bot_forks_answers_no_turn(folder: Path):
     write_bot(
         folder, "async def bot(c, m):\n    said = 'yes' if os.fork() else 'no'\n    return [said]"
     )
     assert replay("--all") == (0, "")
 
 
-def test_a_bot_that_writes_where_replies_are_is_broken(folder: Path):
+def test_a_bot_that_writes_into_the_replies_is_broken(folder: Path):
     code = """
 async def bot(c, m):
     for number in range(3, 64):
@@ -126,19 +125,19 @@ async def bot(c, m):
     assert "wrote into the replies of its process" in why
 
 
-def test_a_bot_that_is_cancelled_by_what_it_waits_for_diverges(folder: Path):
+def test_a_bot_that_raises_cancelled_error_diverges(folder: Path):
     write_bot(folder, "async def bot(c, m): raise asyncio.CancelledError")
     assert replay("--all") == (1, "")
 
 
-def test_nothing_is_not_green(folder: Path):
+def test_a_replay_of_nothing_is_not_green(folder: Path):
     (folder / "turnlog.db").unlink()
     with turnlog.open("sqlite:///turnlog.db"):
         pass
     assert replay("--all") == (2, "turnlog: nothing was replayed: 0 conversations, no turns\n")
 
 
-def test_turns_that_are_all_left_out_are_not_green(folder: Path):
+def test_a_replay_that_skips_every_turn_is_not_green(folder: Path):
     with turnlog.open("sqlite:///turnlog.db") as log:
         log.record("carl", UserUttered("hello?"))
     why = "nothing was replayed: 1 conversation, turns: 1 unanswered"
@@ -160,7 +159,7 @@ def test_turns_that_are_all_left_out_are_not_green(folder: Path):
         [],
     ],
 )
-def test_what_is_mistyped_is_not_green(folder: Path, mistyped: list[str]):
+def test_a_mistyped_command_is_not_green(folder: Path, mistyped: list[str]):
     done = run("replay", "--bot", "mybot:bot", *mistyped)
     assert done.status == 2
     assert done.err

@@ -1,4 +1,4 @@
-"""Given a bot team's test that uses the fixture `replay`, then each group is a test of its own."""
+"""Given a bot team's test that uses the fixture `replay`, then each group is a separate test."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TEST = """
 
 @pytest.fixture
 def modules() -> Iterator[dict[str, ModuleType]]:
-    """Keeps what a test imports: pytester forgets it, and what is loaded twice is two things."""
+    """Keeps what a test imports: pytester forgets it, and a module loaded twice is two modules."""
     loaded: dict[str, ModuleType] = {}
     yield loaded
     sys.modules.update(loaded)
@@ -71,11 +71,11 @@ def test_each_group_is_a_failed_test(team: pytest.Pytester):
     assert "conversation.slots" in outcome.stdout.str()
     cases = list(ElementTree.parse("out.xml").iter("testcase"))
     assert len(cases) == 3
-    told = [
+    reported = [
         {each.get("name"): each.get("value") for each in case.iter("property")} for case in cases
     ]
-    assert {properties["version"] for properties in told} == {"2.1"}
-    groups = [(each["conversations"], each["turns"]) for each in told if "group" in each]
+    assert {properties["version"] for properties in reported} == {"2.1"}
+    groups = [(each["conversations"], each["turns"]) for each in reported if "group" in each]
     assert groups == [("2", "2"), ("1", "1")]
     assert all(float(case.get("time") or 0) > 0 for case in cases)
     assert [str(case.get("name"))[:13] for case in cases] == [
@@ -85,7 +85,7 @@ def test_each_group_is_a_failed_test(team: pytest.Pytester):
     ]
 
 
-def test_what_rules_and_the_accepted_list_say_holds_there_too(team: pytest.Pytester):
+def test_rules_and_the_accepted_list_apply_to_the_fixture(team: pytest.Pytester):
     Path("rules.toml").write_text("[[allow]]\ntext = ['hallo 8', 'hello 8']\n")
     outcome = ran(team, ", rules='rules.toml'")
     outcome.assert_outcomes(failed=2)
@@ -96,7 +96,7 @@ def test_what_rules_and_the_accepted_list_say_holds_there_too(team: pytest.Pytes
     ran(team, ", ids=['c'], masks=['x']").assert_outcomes(passed=1)
 
 
-def test_a_parametrised_test_names_both(team: pytest.Pytester):
+def test_a_parametrised_test_names_parameter_and_group(team: pytest.Pytester):
     team.makepyfile(
         test_team="""
         import pytest
@@ -110,7 +110,7 @@ def test_a_parametrised_test_names_both(team: pytest.Pytester):
     outcome.stdout.fnmatch_lines(["FAILED test_team.py::test_it?a-text BotUttered*"])
 
 
-def test_nothing_replayed_is_no_success(team: pytest.Pytester):
+def test_a_replay_of_nothing_is_not_a_success(team: pytest.Pytester):
     with turnlog.open("sqlite:///log.db") as log:
         log.record("d", ActionExecuted("listen"))
     outcome = ran(team, ", ids=['d']")
@@ -118,7 +118,7 @@ def test_nothing_replayed_is_no_success(team: pytest.Pytester):
     outcome.stdout.fnmatch_lines(["*BotError: nothing was replayed*"])
 
 
-def test_a_worker_of_xdist_tells_all_groups_in_one_test(team: pytest.Pytester):
+def test_a_worker_of_xdist_reports_all_groups_in_one_test(team: pytest.Pytester):
     outcome = ran(team, "", "-p", "xdist", "-n", "1")
     outcome.assert_outcomes(failed=1)
     outcome.stdout.fnmatch_lines(["*2 of 3 conversations diverge*", "*“hallo” → “hello”*"])

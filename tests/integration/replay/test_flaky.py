@@ -1,4 +1,4 @@
-"""Several runs tell a bot that answers otherwise each time from one that is wrong."""
+"""Several runs distinguish a bot that answers differently each time from one that is wrong."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def bot(conversation, message):
     exec(FAULTS[conversation.id], here)
     return [SlotSet("count", here["count"]), f"{{here['said']}} it is; {{' '.join(here['words'])}}"]
 """
-"""Each conversation is answered with a fault of its own."""
+"""Each conversation is answered with a different fault."""
 
 FLAKY = {
     "random": "said = str(random.random())",
@@ -60,7 +60,7 @@ TURNS = 4
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With the bot, and a log in which nothing was at fault."""
+    """With the bot, and a log of correct answers."""
     folder = tmp_path_factory.mktemp("flaky")
     (folder / "flakybot.py").write_text(BOT.format(faults=FAULTS))
     text = "tea it is; bread butter cake honey jam milk salt tea"
@@ -105,25 +105,25 @@ def test_a_bot_that_is_always_right_is_equal(every: Found):
 
 
 @pytest.mark.parametrize("name", FLAKY)
-def test_what_differs_between_runs_is_flaky(every: Found, name: str):
+def test_a_turn_that_differs_between_runs_is_flaky(every: Found, name: str):
     runs = [len(line["runs"]) for line in of(every, name)]
     assert runs
     assert max(runs) < 5
 
 
-def test_what_is_only_flaky_has_a_status_of_its_own():
+def test_a_replay_that_is_only_flaky_has_its_own_status():
     assert replayed(FLAKY)[0] == 3
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_what_is_the_same_in_every_run_is_broken(every: Found, name: str):
+def test_a_divergence_of_every_run_is_broken(every: Found, name: str):
     found = of(every, name)
     assert {tuple(line["runs"]) for line in found} == {(1, 2, 3, 4, 5)}
     assert [line["turn"] for line in found] == ([3] if name == "third_turn" else [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_both_are_told_apart_even_in_one_turn(every: Found, name: str):
+def test_flaky_and_broken_are_distinguished_even_in_one_turn(every: Found, name: str):
     assert every[0] == 1
     assert {len(line["runs"]) for line in of(every, name)} == {1, 5}
 
@@ -143,13 +143,13 @@ def test_runs_share_processes_and_keep_the_order():
     assert order == [(id, turn) for id in ("text", "wrong_slot") for turn in range(1, TURNS + 1)]
 
 
-def test_people_are_told_how_many_turns_are_flaky():
+def test_the_text_output_counts_flaky_turns():
     done = run("replay", "text", "uuid", "right", "--bot", "flakybot:bot", "--runs", "2")
     assert done.out.endswith("runs: 2, turns wrong: 4, flaky: 4\n")
     assert all(line.split("\t")[2] == "4" for line in done.out.splitlines()[1:3])
 
 
-def test_one_run_has_no_runs_to_tell():
+def test_the_output_of_a_single_run_names_no_runs():
     done = run("replay", "text", "--bot", "flakybot:bot", "--json")
     assert done.status == 1
     assert "runs" not in done.lines[0]

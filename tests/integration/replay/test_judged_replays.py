@@ -1,4 +1,4 @@
-"""Given a judge in the rules, then a replay asks it, in whatever process it runs."""
+"""Given a judge in the rules, then a replay asks it, in any process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def leaves(expected, actual): raise SystemExit(0)
 
 @pytest.fixture(autouse=True)
 def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of a module that holds a bot and judges."""
+    """The name of a module with a bot and judges."""
     name = f"team_{tmp_path.name}"
     (tmp_path / f"{name}.py").write_text(BOT + JUDGES)
     monkeypatch.chdir(tmp_path)
@@ -61,7 +61,7 @@ def test_an_error_of_the_judge_is_status_2_and_names_it(
     assert "Traceback" not in ran.err
 
 
-def test_a_mistyped_judge_is_found_where_nothing_differs(team: str):
+def test_a_mistyped_judge_is_found_when_nothing_differs(team: str):
     Path(f"{team}.py").write_text("async def bot(conversation, message): return 'hello you'")
     ran = judged(team, "mistyped")
     assert (ran.status, "cannot be loaded" in ran.err) == (2, True)

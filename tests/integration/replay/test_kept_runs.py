@@ -1,4 +1,4 @@
-"""Given a replay that is kept, then it can be compared, and what is wanted of it accepted."""
+"""Given a kept replay, then it can be compared, and its divergences accepted."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def exchange(word: str, number: int) -> list[Event]:
 
 @pytest.fixture
 def replay(log: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """A new bot each time, which says something; its run is kept."""
+    """A new bot each time, with these answers; its run is kept."""
     count = 0
 
     def replay(said: str, *options: object, out: str | None = None, version: str = "1") -> Ran:
@@ -69,7 +69,9 @@ def lines(path: str) -> list[dict[str, Any]]:
 # --- runs -----------------------------------------------------------------------------------------
 
 
-def test_a_run_holds_head_divergences_conversations_groups_and_an_end(replay: Callable[..., Ran]):
+def test_a_run_contains_head_divergences_conversations_groups_and_an_end(
+    replay: Callable[..., Ran],
+):
     ran = replay(OTHER, "--json", "--mask", "x", out="run.jsonl", version="1.2")
     assert ran.status == 1
     head, *rest, end = lines("run.jsonl")
@@ -85,7 +87,7 @@ def test_a_run_holds_head_divergences_conversations_groups_and_an_end(replay: Ca
     assert end == {"kind": "end", "conversations": 3, "divergences": 6}
 
 
-def test_first_shows_one_a_conversation_and_keeps_all(replay: Callable[..., Ran]):
+def test_first_shows_one_divergence_a_conversation_and_keeps_all(replay: Callable[..., Ran]):
     ran = replay(OTHER, "--json", "--first", out="run.jsonl")
     assert [line["kind"] for line in ran.lines] == ["text", "text", "text", "group"]
     assert lines("run.jsonl")[-1]["divergences"] == 6
@@ -103,13 +105,11 @@ def test_the_same_run_is_the_same_bytes_but_for_the_time(log: str, replay: Calla
         assert {**json.loads(head), "time": 0} == {**json.loads(other), "time": 0}
 
 
-def test_a_replay_that_breaks_off_leaves_no_run(
-    log: str, tmp_path: Path, replay: Callable[..., Ran]
-):
+def test_an_interrupted_replay_leaves_no_run(log: str, tmp_path: Path, replay: Callable[..., Ran]):
     Path("run.jsonl").write_text("an old one\n")
-    ran = replay(SAID, "a", "nobody", out="run.jsonl")
+    ran = replay(SAID, "a", "zoe", out="run.jsonl")
     assert ran.status == 2
-    assert "nobody" in ran.err
+    assert "zoe" in ran.err
     assert Path("run.jsonl").read_text() == "an old one\n"
     assert [path.name for path in tmp_path.glob(".*")] == []
 
@@ -143,7 +143,7 @@ def test_a_run_that_is_cut_off_anywhere_is_refused(replay: Callable[..., Ran]):
         (lambda text: "\x00\n", ":1: "),
     ],
 )
-def test_what_is_no_whole_run_is_refused(
+def test_an_incomplete_run_is_refused(
     replay: Callable[..., Ran], change: Callable[[str], str], says: str
 ):
     replay(OTHER, out="run.jsonl")
@@ -156,7 +156,7 @@ def test_what_is_no_whole_run_is_refused(
     assert not Path("accepted.toml").exists()
 
 
-def test_a_bots_version_is_its_own_or_its_modules():
+def test_a_bots_version_comes_from_the_bot_or_its_module():
     async def bot(conversation: Any, message: Any) -> list[str]:
         return []
 
@@ -216,7 +216,7 @@ def test_a_group_is_new_changed_gone_or_the_same(replay: Callable[..., Ran]):
     assert groups[0]["change"] == "new"
 
 
-def test_conversations_of_one_run_alone_are_said(replay: Callable[..., Ran], log: str):
+def test_conversations_of_only_one_run_are_reported(replay: Callable[..., Ran], log: str):
     replay(SAID, "a", "b", out="a.jsonl")
     replay(OTHER, "b", "c", out="b.jsonl")
     ran = run("compare", "a.jsonl", "b.jsonl", "--json")
@@ -240,7 +240,7 @@ def test_conversations_of_one_run_alone_are_said(replay: Callable[..., Ran], log
     assert "different rules" in ran.err
 
 
-def test_runs_with_nothing_in_common_are_no_success(replay: Callable[..., Ran]):
+def test_runs_with_nothing_in_common_are_not_a_success(replay: Callable[..., Ran]):
     replay(SAID, "a", out="a.jsonl")
     replay(SAID, "b", out="b.jsonl")
     ran = run("compare", "a.jsonl", "b.jsonl")
@@ -256,9 +256,7 @@ def accept(*options: object) -> Ran:
     return run("accept", "run.jsonl", "--group", "text", "--note", "wanted", *options)
 
 
-def test_what_is_accepted_is_quiet_until_it_says_something_else(
-    replay: Callable[..., Ran], log: str
-):
+def test_an_accepted_divergence_is_silent_until_it_changes(replay: Callable[..., Ran], log: str):
     replay(OTHER, out="run.jsonl")
     assert accept("--actor", "carla").status == 0
     quiet = replay(OTHER, "--accepted", "accepted.toml", "--json")
@@ -276,7 +274,7 @@ def test_what_is_accepted_is_quiet_until_it_says_something_else(
     assert "no longer seen" not in some.err, "only some were replayed"
 
 
-def test_what_is_accepted_hides_no_other_difference_of_its_turn(replay: Callable[..., Ran]):
+def test_an_accepted_divergence_hides_no_other_in_its_turn(replay: Callable[..., Ran]):
     replay(OTHER, out="run.jsonl")
     accept()
     ran = replay(f'{OTHER}, SlotSet("seen", True)', "--accepted", "accepted.toml", "--json")
@@ -299,7 +297,7 @@ def test_a_number_that_changed_is_accepted_as_that_number(replay: Callable[..., 
     assert replay('f"{word}: {int(number) + 2} so far"', *known).status == 0
 
 
-def test_what_masks_match_changes_nothing_that_is_accepted(replay: Callable[..., Ran]):
+def test_masked_text_does_not_change_what_is_accepted(replay: Callable[..., Ran]):
     mask = ("--mask", "at [0-9]+")
     replay('f"{word} at 1: {number} in all"', *mask, out="run.jsonl")
     accept()
@@ -310,7 +308,7 @@ def test_what_masks_match_changes_nothing_that_is_accepted(replay: Callable[...,
     assert run("compare", "run.jsonl", "b.jsonl").status == 0
 
 
-def test_a_run_keeps_what_is_accepted(replay: Callable[..., Ran]):
+def test_a_run_keeps_accepted_divergences(replay: Callable[..., Ran]):
     replay(OTHER, out="run.jsonl")
     accept()
     replay(OTHER, "--accepted", "accepted.toml", out="again.jsonl")
@@ -334,7 +332,7 @@ def test_accepting_again_adds_nothing(replay: Callable[..., Ran]):
         b"[[accepted]]\nsays = []\ngroup = 'b'\n\n# after\n[[accepted]]\ngroup = 'a'\n\n\n",
     ],
 )  # fmt: skip
-def test_what_people_wrote_stays_as_it_is(replay: Callable[..., Ran], before: bytes):
+def test_the_text_that_people_wrote_stays_unchanged(replay: Callable[..., Ran], before: bytes):
     replay(OTHER, out="run.jsonl")
     Path("ours.toml").write_bytes(before)
     assert accept("--into", "ours.toml").status == 0
@@ -355,7 +353,7 @@ def test_what_people_wrote_stays_as_it_is(replay: Callable[..., Ran], before: by
         ("what\n", "accepted.toml"),
     ],
 )
-def test_a_list_that_is_none_is_refused_and_left_alone(
+def test_a_malformed_list_is_refused_and_left_unchanged(
     replay: Callable[..., Ran], before: str, says: str
 ):
     replay(OTHER, out="run.jsonl")
@@ -369,7 +367,7 @@ def test_a_list_that_is_none_is_refused_and_left_alone(
     assert replay(OTHER, "--accepted", "none.toml").status == 2
 
 
-def test_a_group_is_named_by_how_it_begins(replay: Callable[..., Ran]):
+def test_a_group_is_named_by_the_beginning_of_its_key(replay: Callable[..., Ran]):
     replay("'old' if word == 'cake' else 'new'", out="run.jsonl")
     ran = accept()
     assert (ran.status, ran.out) == (2, "")

@@ -1,4 +1,4 @@
-"""Five bugs at once in a bot, over real dialogues: one run names five groups, each of its size."""
+"""Five bugs together in a bot, over real dialogues: one run names five groups with their sizes."""
 
 from __future__ import annotations
 
@@ -56,8 +56,9 @@ def elsewhere(answer: Answer) -> Answer:
 
 
 def chatty(answer: Answer) -> Answer:
-    """The wording of every message is another one: with the first difference of a conversation
-    alone, this is nearly all that shows."""
+    """Every message has another wording: with only the first difference of each conversation,
+    nearly nothing else shows.
+    """
     rest = [
         replace(event, text=f"Well. {event.text}") if isinstance(event, BotUttered) else event
         for event in answer.rest
@@ -85,7 +86,7 @@ async def buggy(conversation: Any, message: UserUttered) -> list[Event | str]:
 
 
 def expected(corpus: Corpus) -> Counter[str]:
-    """In how many turns each bug is the first of those that show."""
+    """The number of turns in which each bug is the first that shows."""
     turns: Counter[str] = Counter()
     for pairs in corpus.turns.values():
         for _, answer in pairs:
@@ -110,6 +111,6 @@ def test_five_planted_bugs_are_five_groups_in_one_run(corpus: Corpus) -> None:
     groups = grouped(divergence for one in replayed for divergence in one.divergences)
     assert {group.group: group.turns for group in groups} == dict(wanted)
     firsts = Counter(one.first.group for one in replayed if one.first)
-    assert any(firsts[group] < wanted[group] / 4 for group in BUGS)  # what --first would hide
+    assert any(firsts[group] < wanted[group] / 4 for group in BUGS)  # --first would hide these
     left = grouped(divergence for one in masked for divergence in one.divergences)
     assert {group.group for group in left} == set(BUGS) - {"text BotUttered “” → “Well.”"}

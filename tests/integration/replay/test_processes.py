@@ -1,4 +1,4 @@
-"""Processes that share a replay, started from wherever."""
+"""Processes that share a replay, started from anywhere."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def test_a_script_needs_no_main_guard(folder: Path):
     ]
 
 
-def test_what_a_bot_prints_in_a_process_goes_to_stderr(folder: Path):
+def test_the_prints_of_a_bot_in_a_process_go_to_stderr(folder: Path):
     assert "thinking" in ran(folder, "mybot:bot")[2]
     assert "aloud" in ran(folder, "mybot:bot")[2]
 
 
-def test_a_bot_of_the_script_itself_is_said_to_be_in_no_module(folder: Path):
+def test_a_bot_defined_in_the_running_script_is_refused(folder: Path):
     status, out, err = ran(folder, "__main__:bot", BOT)
     assert (status, out) == (1, "")
     assert err.endswith(
@@ -94,7 +94,7 @@ def test_results_come_in_the_order_of_the_ids(folder: Path, jobs: int, concurren
     assert [one.conversation for one in found if one.divergences] == ["c7"]
 
 
-def test_who_stops_reading_ends_the_processes(folder: Path):
+def test_the_processes_end_when_the_caller_stops_reading(folder: Path):
     (folder / "mybot.py").write_text(
         "import os\nasync def bot(c, m):\n"
         "    open(f'pid{os.getpid()}', 'w').close()\n    return 'yes'"
@@ -120,14 +120,14 @@ async def bot(c, m):
 @pytest.mark.parametrize(
     ("patience", "worth_it", "processes"), [(600, 600, 1), (0.01, 600, 2), (600, 0.001, 2)]
 )
-def test_no_process_is_started_that_is_not_worth_it(
+def test_a_process_is_started_only_when_it_is_worth_it(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     patience: float,
     worth_it: float,
     processes: int,
 ):
-    """Where work waits for longer than that, or where so much of it is left, one more is."""
+    """Another one starts where work waits longer than that, or where so much of it is left."""
     monkeypatch.setattr(workers, "PATIENCE_SECONDS", patience)
     monkeypatch.setattr(workers, "WORTH_IT_SECONDS", worth_it)
     (folder / "mybot.py").write_text(NOTES_ITS_PROCESS)

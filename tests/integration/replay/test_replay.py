@@ -1,7 +1,7 @@
-"""A bot that reproduces dialogues diverges nowhere, its twenty mutants just where they must.
+"""A bot that reproduces dialogues diverges nowhere, its twenty mutants exactly where they must.
 
-What is right comes from the mutants themselves, run live beside the bot. In the long form there are
-1,000 dialogues, on SQLite and PostgreSQL.
+The expected turns come from the mutants themselves, run live next to the bot. In the long form
+there are 1,000 dialogues, on SQLite and PostgreSQL.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def corpus(
 
 
 def found(corpus: Corpus, bot: str, **options: Any) -> list[tuple[str, int, str]]:
-    """Conversation, turn and kind of each difference, by a log that is opened anew."""
+    """Conversation, turn and kind of each difference, from a log that is opened again."""
     loaded = load(f"tests.integration.replay.{bot}")
     with turnlog.open(corpus.url) as log:
         replayed = list(replay(log, corpus.turns, loaded, **options))
@@ -49,7 +49,7 @@ def found(corpus: Corpus, bot: str, **options: Any) -> list[tuple[str, int, str]
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_bot_that_goes_by_the_record_diverges_nowhere(corpus: Corpus, jobs: int) -> None:
+def test_a_bot_that_follows_the_record_diverges_nowhere(corpus: Corpus, jobs: int) -> None:
     assert found(corpus, "rulebot:bot", jobs=jobs) == []
 
 
