@@ -149,7 +149,7 @@ def test_a_key_is_not_a_message_id(log: Turnlog) -> None:
     assert said(log) == [1, "a table for two"]
 
 
-def test_a_key_alone_decides_where_there_is_one(log: Turnlog) -> None:
+def test_the_key_decides_if_the_commit_has_one(log: Turnlog) -> None:
     log.record("alice", SAID, SlotSet("n", 1), key="k1")
     other = UserUttered("other", message_id="m2")
     assert answer(log.record("alice", other, key="k1")) == (False, [1], [])

@@ -236,7 +236,7 @@ def test_one_and_true_are_different_values(manager):
     assert manager.get("ann", "a") is True
 
 
-def test_a_rewritten_list_is_stored_as_what_was_appended_and_trimmed(manager):
+def test_a_rewritten_list_is_stored_as_additions_and_removals(manager):
     manager.save("ann", "history", [f"wamid.{n:04}" for n in range(100)])
     manager.save("ann", "history", [f"wamid.{n:04}" for n in range(1, 101)])
     *_, last = stored(manager)
@@ -245,7 +245,7 @@ def test_a_rewritten_list_is_stored_as_what_was_appended_and_trimmed(manager):
     assert manager.get("ann", "history")[::99] == ["wamid.0001", "wamid.0100"]
 
 
-def test_a_property_is_stored_alone(manager):
+def test_a_property_is_stored_separately(manager):
     manager.save_prop("ann", "text", "x" * 1000)
     manager.save_prop("ann", "size", "large")
     *_, last = stored(manager)
@@ -340,7 +340,7 @@ def test_another_manager_on_the_same_log_reads_new_values(manager, url, clock):
         assert _eventually(lambda: manager.get("ann", "a") == [1, 2, 3])
 
 
-def test_two_writers_keep_what_each_appended_and_the_properties_each_set(manager):
+def test_two_writers_keep_the_items_and_properties_of_both(manager):
     with SessionManager(log=manager.log) as other:
         manager.save("ann", "list", ["x" * 50])
         assert _eventually(lambda: other.get("ann", "list") == ["x" * 50])

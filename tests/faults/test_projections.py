@@ -110,7 +110,7 @@ def test_a_projection_that_crashes_anywhere_has_its_effect_exactly_once(tmp_path
     assert crashes > 30
 
 
-def test_a_poisoned_event_stops_its_conversation_alone(any_url: str) -> None:
+def test_a_poisoned_event_stops_only_its_conversation(any_url: str) -> None:
     with turnlog.open(any_url) as log:
         for n in range(20):
             log.record("good", UserUttered(f"g{n}"))

@@ -69,7 +69,7 @@ def test_woz_2_labels_folded_are_the_belief_state_of_every_turn(
     [(crosswoz.dialogues, 70), (woz2.dialogues, 360), (star.dialogues, 120), (oasst.best, 50)],
     ids=["crosswoz", "woz2", "star", "oasst"],
 )
-def test_every_dialogue_comes_back_from_the_log_and_from_a_file(
+def test_every_dialogue_round_trips_through_the_log_and_a_file(
     shared_data: Path, tmp_path: Path, log: Turnlog, adapter: Adapter, count: int
 ) -> None:
     dialogues = list(adapter(shared_data))

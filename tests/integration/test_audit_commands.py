@@ -68,7 +68,7 @@ def tamper(db: str) -> None:
         connection.commit()
 
 
-def test_verify_reports_what_it_checked_and_what_is_wrong(db, capsysbinary):
+def test_verify_reports_its_checks_and_the_faults(db, capsysbinary):
     status, out, err = run(capsysbinary, "verify", "--db", db, "--json")
     assert (status, err) == (0, "not anchored: pass --head to compare with a signed head\n")
     assert json.loads(out) == {"ok": True, "conversations": 2, "events": 12, "faults": []}

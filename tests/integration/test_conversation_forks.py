@@ -90,7 +90,7 @@ def test_a_fork_has_the_past_and_continues_independently(log: Turnlog) -> None:
     assert list(fork.newest_first()) == [*fork.recorded()][::-1]
 
 
-def test_the_past_and_what_follows_fold_as_one(log: Turnlog) -> None:
+def test_the_past_and_the_forks_own_events_fold_as_one(log: Turnlog) -> None:
     log.fork("a", event=5, as_="f")
     say(log, "f", "four")
     log.record("f", UserUtteranceReverted())

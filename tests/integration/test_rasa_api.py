@@ -416,7 +416,7 @@ def test_version_and_status_are_answered(api):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_a_user_event_with_intent_and_entities_alone_is_completed_as_rasa_does(api, method):
+def test_a_user_event_with_only_intent_and_entities_is_completed_as_in_rasa(api, method):
     parsed = {"intent": {"name": "greet"}, "entities": []}
     event = {"event": "user", "timestamp": 1.0, "text": "hi", "parse_data": parsed}
     tracker = api.request(method, f"/short-{method}/tracker/events", json=[event]).json()
@@ -426,7 +426,7 @@ def test_a_user_event_with_intent_and_entities_alone_is_completed_as_rasa_does(a
     assert tracker["events"] == [{**event, **rest, "parse_data": whole}]
 
 
-def test_an_action_event_is_completed_as_rasa_does(api):
+def test_an_action_event_is_completed_as_in_rasa(api):
     event = {"event": "action", "timestamp": 1.0, "name": "action_listen"}
     tracker = api.post("/short-action/tracker/events", json=event).json()
     assert tracker["events"] == [LISTEN]

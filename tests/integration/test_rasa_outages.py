@@ -274,7 +274,7 @@ def test_the_broker_drops_no_event_for_a_wrong_token(server, between, tmp_path, 
     feed.close()
 
 
-def test_the_broker_gives_up_the_bad_event_alone(server, caplog):
+def test_the_broker_gives_up_only_the_bad_event(server, caplog):
     feed = Feed(Client(server.url))
     for number in range(5):
         event = {"event": 7} if number == 2 else said(f"m{number}").as_dict()
@@ -321,7 +321,7 @@ def test_while_all_is_well_nothing_is_written_and_no_thread_is_started(server, t
     assert set(threading.enumerate()) <= before
 
 
-def test_a_value_that_json_cannot_hold_stops_no_turn(server, caplog):
+def test_a_value_that_json_cannot_express_stops_no_turn(server, caplog):
     store = Store(server.url)
     tracker = store.get_or_create("p")
     event = said("before")

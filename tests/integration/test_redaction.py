@@ -69,7 +69,7 @@ def log(url: str) -> Iterator[Turnlog]:
         yield opened
 
 
-def test_the_log_holds_the_words_that_are_looked_for(log, ids):
+def test_the_log_contains_the_words_searched_for(log, ids):
     for id in ids:
         assert len(leaks(b"".join(dumps(to_plain(x)) for x in log.history(id).events()))) == 2
 

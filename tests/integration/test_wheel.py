@@ -21,7 +21,7 @@ TOGETHER = 400_000
 
 
 @pytest.mark.timeout(300)
-def test_the_wheel_alone_serves_the_chat_page(tmp_path: Path) -> None:
+def test_the_wheel_by_itself_serves_the_chat_page(tmp_path: Path) -> None:
     with needing("package index"):
         python = installed_alone(built_wheel(tmp_path), tmp_path / "environment")
     port = free_port()

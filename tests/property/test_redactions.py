@@ -151,7 +151,7 @@ def test_no_hidden_word_is_shown_before_a_later_message_says_it(asked: Any) -> N
 
 @given(conversations)
 @settings(max_examples=150)
-def test_a_state_is_the_fold_of_what_is_shown(asked: Any) -> None:
+def test_a_state_is_the_fold_of_the_visible_events(asked: Any) -> None:
     with turnlog.open("memory:", clock=lambda: 1.0) as log:
         stored = recorded(log, asked)
         if not stored:
@@ -168,7 +168,7 @@ def test_a_state_is_the_fold_of_what_is_shown(asked: Any) -> None:
 
 @given(conversations, st.integers(1, 5))
 @settings(max_examples=100)
-def test_the_chain_and_the_heads_follow_from_what_is_stored(asked: Any, every: int) -> None:
+def test_the_chain_and_the_heads_follow_from_the_stored_events(asked: Any, every: int) -> None:
     live_head.SNAPSHOT_EVERY = every
     try:
         with turnlog.open("memory:", clock=lambda: 1.0) as log:

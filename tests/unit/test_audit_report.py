@@ -179,7 +179,7 @@ def test_a_report_marks_rewound_edited_and_redacted_messages(log: turnlog.Turnlo
         assert words in text, words
 
 
-def test_a_protocol_has_a_line_for_every_event_with_what_it_changed(log: turnlog.Turnlog):
+def test_a_protocol_has_a_line_for_every_event_with_its_changes(log: turnlog.Turnlog):
     log.record("a", UserUttered("x"), SlotSet("s", 1))
     log.record("a", SlotSet("s", 2), SlotSet("t", 1), UserUtteranceReverted())
     lines = protocol(list(log.history("a").recorded()))

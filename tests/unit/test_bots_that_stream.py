@@ -184,7 +184,7 @@ def test_a_piece_of_another_type_fails(piece: Any):
     ("chunk", "why"),
     [("\ud800", "lone surrogate"), ("x" * 999_000, "more than 999,000 bytes")],
 )
-def test_a_chunk_that_no_message_can_hold_fails_and_what_came_before_is_kept(chunk: str, why: str):
+def test_a_chunk_too_large_for_a_message_fails_and_earlier_ones_are_kept(chunk: str, why: str):
     async def bot(conversation: Any, message: UserUttered) -> AsyncIterator[Any]:
         yield Chunk("before")
         yield Chunk(chunk)

@@ -40,7 +40,7 @@ def texts(log: Turnlog) -> list[str]:
     return [message.text for message in log.conversation("c").messages() if message.role == "user"]
 
 
-def test_a_branch_begins_at_a_turn_and_leaves_the_other_as_it_was(log: Turnlog) -> None:
+def test_a_branch_begins_at_a_turn_and_leaves_the_other_unchanged(log: Turnlog) -> None:
     say(log, "one", "two", "three")
 
     log.checkout("c", "retry", turn=1)

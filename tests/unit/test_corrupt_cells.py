@@ -193,7 +193,7 @@ TEXTS = [
 ]
 
 
-def test_text_that_is_not_utf8_is_reported_in_postgresql_too(postgres_url: str):
+def test_text_that_is_not_utf8_is_reported_in_postgresql(postgres_url: str):
     import psycopg
 
     with patch.object(live_head, "SNAPSHOT_EVERY", 5), turnlog.open(postgres_url) as log:

@@ -55,7 +55,7 @@ def test_the_unidentified_subject_belongs_to_the_first_person_identified(store: 
     assert {*store.subjects_of("bob")} == bob | of(store, "a", ITSELF)
 
 
-def test_everybody_means_the_people_identified_so_far(store: KeyStore) -> None:
+def test_everyone_means_the_people_identified_so_far(store: KeyStore) -> None:
     assert of(store, "a", EVERYONE) == of(store, "a", UNKNOWN)
     assert of(store, "a", ANN, BOB) == of(store, "a", EVERYONE)
 
@@ -108,7 +108,7 @@ def test_no_byte_of_a_destroyed_key_is_left(store: KeyStore, tmp_path: Path) -> 
         assert kept == {*going}
 
 
-def test_a_rotation_leaves_no_byte_of_a_key_as_it_was_wrapped(
+def test_a_rotation_leaves_no_byte_of_a_key_in_its_old_wrapping(
     store: KeyStore, tmp_path: Path
 ) -> None:
     before = of(store, "a", ANN, BOB)

@@ -76,7 +76,7 @@ def roles_and_parts(messages: list[Message]) -> list[tuple[str, tuple[Part, ...]
 # --- which events make one up -------------------------------------------------------------------
 
 
-def test_what_a_live_bot_thinks_says_and_shows_is_one_message(log: Turnlog) -> None:
+def test_the_thoughts_texts_and_media_of_a_live_bot_are_one_message(log: Turnlog) -> None:
     found = said(
         log, UserUttered("hi"), ReasoningAdded("hm", "s", cause=1), BotUttered("yes", cause=1),
         MediaAdded("image", cause=1), BotUttered("and more", cause=1),
@@ -117,7 +117,7 @@ def test_a_text_next_to_media_is_the_users_and_media_before_it_keep_their_place(
     assert log.conversation("a").turn == 1
 
 
-def test_what_the_provider_runs_is_a_part_of_the_answer(log: Turnlog) -> None:
+def test_a_call_that_the_provider_runs_is_a_part_of_the_answer(log: Turnlog) -> None:
     found = said(
         log, UserUttered("hi"), ToolCalled("web", {}, "c", server=True, cause=1),
         ToolReturned(["a page"], "c", "web", server=True, cause=2), BotUttered("found", cause=2),

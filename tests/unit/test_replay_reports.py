@@ -83,7 +83,7 @@ def test_junit_has_group_time_and_version():
     assert skipped.get("message") == "not replayed: 3 redacted"
 
 
-def test_the_page_counts_what_it_does_not_show():
+def test_the_page_counts_the_divergences_it_omits():
     many = tuple(diverging("long", n) for n in range(1, 3 * TURNS))
     other = tuple(diverging(f"c{n}", 1, f"text {n}") for n in range(GROUPS))
     replayed = [

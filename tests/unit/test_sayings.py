@@ -82,7 +82,7 @@ def test_these_say_the_same(kind: Kind, one: tuple[Any, Any], other: tuple[Any, 
         ("order", (order("a", "b"), order("b", "a")), (order("a", "b", "c"), order("b", "a", "c"))),
     ],
 )  # fmt: skip
-def test_these_say_something_else(kind: Kind, one: tuple[Any, Any], other: tuple[Any, Any]):
+def test_these_say_different_things(kind: Kind, one: tuple[Any, Any], other: tuple[Any, Any]):
     first, second = (diverging(kind, *pair) for pair in (one, other))
     assert saying(first, Rules()) != saying(second, Rules())
     assert not alike(first, second, Rules())

@@ -235,7 +235,7 @@ def test_a_cut_tail_is_found_because_heads_are_ahead(path: Path):
     assert any("rows were cut off" in fault.what for fault in faults)
 
 
-def test_a_conversation_cut_out_is_found_by_what_was_projected(path: Path):
+def test_a_removed_conversation_is_found_by_its_projections(path: Path):
     of_c = OF_ANNA.replace("anna", "c")
     tables = ("rows_t1", "snapshots", "streams", "heads")
     run(path, *(f"DELETE FROM {table} WHERE {of_c}" for table in tables))
