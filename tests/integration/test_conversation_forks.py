@@ -265,10 +265,10 @@ def test_an_impossible_fork_is_refused_by_name(log: Turnlog) -> None:
         log.fork("a", event=0, as_="f")
     with pytest.raises(OutOfRange, match="turn 9 does not exist"):
         log.fork("a", turn=9, as_="f")
-    with pytest.raises(OutOfRange, match="give one"):
+    with pytest.raises(OutOfRange, match="pass either a turn or an event"):
         log.fork("a", turn=1, event=1, as_="f")
     log.fork("a", turn=1, as_="f")
-    with pytest.raises(InvalidEvent, match="by the log alone"):
+    with pytest.raises(InvalidEvent, match="only by the log itself"):
         log.record("f", turnlog.OriginDeleted(1))
     assert "unknown" not in log
 

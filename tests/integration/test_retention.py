@@ -129,17 +129,17 @@ def test_a_rule_without_conditions_matches_everything():
 @pytest.mark.parametrize(
     ("text", "names"),
     [
-        ("", "has no"),
-        ("rules = 1", "has no"),
+        ("", "must contain [[rules]]"),
+        ("rules = 1", "must contain [[rules]]"),
         ("rules = [1]", "rule 1"),
-        ("[[rules", "no TOML"),
-        ("[[rules]]\nname = 'a'\nage = '1d'", "rule 1: age"),
+        ("[[rules", "is not TOML"),
+        ("[[rules]]\nname = 'a'\nage = '1d'", "rule 1: unknown age"),
         ("[[rules]]\nname = 'a'\nfloor = 5", "floor is not a text"),
         ("[[rules]]\nname = 'a'\nfloor = '5 days'", "'5 days'"),
         ("[[rules]]\nname = 'a'\nfloor = '5d'\nceiling = '4d'", "above the ceiling"),
         ("[[rules]]\nfloor = '5d'", "has no name"),
         ("[[rules]]\nname = 'a'\n[[rules]]\nname = 'a'", "same name"),
-        ("x = 1\n[[rules]]\nname = 'a'", "beside them"),
+        ("x = 1\n[[rules]]\nname = 'a'", "nothing else"),
     ],
 )
 def test_a_fault_in_a_file_is_named(text: str, names: str):
