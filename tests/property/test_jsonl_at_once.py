@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from turnlog import Dialogue, SlotSet, UserUttered
+from turnlog.domain.values import RawJson
+from turnlog.encoding.binary import decode_events, encode_events
 from turnlog.serializers.formats import codec
 from turnlog.serializers.jsonl import JsonlCodec
 from turnlog.serializers.shared.document import as_line
+from turnlog.serializers.shared.event_json import events_json
 from turnlog.serializers.shared.json_stream import Element
+from turnlog.serializers.shared.plain import dumps, to_plain
 from turnlog.testing import strategies
 
 JSONL = codec("jsonl")
@@ -41,6 +46,20 @@ def test_both_readings_agree(events: list[object], cut: int) -> None:
     for each in (line, broken, re.sub(rb"[0-9]+", b"9" * 30, line)):
         if (read := at_once(each)) is not None:
             assert read == closely(each)
+
+
+@settings(max_examples=60)
+@given(st.lists(strategies.events(), min_size=1, max_size=4))
+@example([UserUttered("\ufffd", extra={"text": RawJson(rb'"\ud800"')})])
+def test_events_are_written_as_their_plain_values_are(events: list[Any]) -> None:
+    stored = decode_events(encode_events(events))
+    plain = dumps([*map(to_plain, events)])
+    assert dumps(events_json(events)) == dumps(events_json(stored)) == plain
+
+
+def test_half_a_surrogate_pair_is_escaped() -> None:
+    events = (UserUttered("\ud800"), SlotSet("n", 1e20))
+    assert dumps(events_json(events)) == dumps([*map(to_plain, events)])
 
 
 EVENTS = b'[{"type":"UserUttered","text":"hi"},{"type":"SlotSet","name":"n","value":1}]'

@@ -21,13 +21,14 @@ def _enc_hook(value: Any) -> Any:
     raise TypeError(f"a value of type {type(value).__name__} is not a JSON value")
 
 
-_encoder = msgspec.json.Encoder(enc_hook=_enc_hook)
+encode = msgspec.json.Encoder(enc_hook=_enc_hook).encode
+"""As `dumps`; raises UnicodeEncodeError for half a surrogate pair."""
 
 
 def dumps(value: Any) -> bytes:
     """One line of JSON; raw JSON values stay as they were received."""
     try:
-        return _encoder.encode(value)
+        return encode(value)
     except UnicodeEncodeError:  # half a surrogate pair
         return as_json(value)
 

@@ -18,10 +18,11 @@ from turnlog.errors import FormatError
 from turnlog.serializers.shared import json_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.document import DocumentCodec, member, write_lines
+from turnlog.serializers.shared.event_json import events_json
 from turnlog.serializers.shared.json_head import begins_with
 from turnlog.serializers.shared.json_stream import Element
 from turnlog.serializers.shared.json_value import may_be_deeper
-from turnlog.serializers.shared.plain import dumps, from_plain, from_twin, to_plain, twins
+from turnlog.serializers.shared.plain import dumps, from_plain, from_twin, twins
 
 VERSION = 1
 FORMAT = f"turnlog/{VERSION}"
@@ -83,7 +84,7 @@ class JsonlCodec(DocumentCodec):
             content |= {"first_event": dialogue.first_event, "first_turn": dialogue.first_turn}
         if dialogue.origin is not None:
             content["origin"] = dialogue.origin
-        content["events"] = [*map(to_plain, with_contents(dialogue.events))]
+        content["events"] = events_json(with_contents(dialogue.events))
         yield Example.of(dialogue, content)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:

@@ -32,9 +32,10 @@ class Limits(msgspec.Struct, frozen=True):
 class Example(msgspec.Struct, frozen=True):
     """One thing a codec writes: of which conversation and events, and what it could not hold.
 
-    content: what the format stores, as plain values. lost: counts by what was left out. noted:
-    counts by what whoever uses it should know, though nothing is lost. evidence: the events
-    that show how good an answer in it is. Of judgements, the numbers are those of the log.
+    content: what the format stores, as plain values, of which some may be JSON (`msgspec.Raw`).
+    lost: counts by what was left out. noted: counts by what whoever uses it should know, though
+    nothing is lost. evidence: the events that show how good an answer in it is. Of judgements, the
+    numbers are those of the log.
     """
 
     conversation: str

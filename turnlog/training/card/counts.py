@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -73,13 +74,17 @@ class Counts(msgspec.Struct):
 def _shape(held: Any) -> Shape:
     if not isinstance(held, list | dict):
         return None
-    objects = held if isinstance(held, list) else ()
+    objects = map(_plain, held) if isinstance(held, list) else ()
     texts = [
         {name for name, value in each.items() if isinstance(value, str)}
         for each in objects
         if isinstance(each, dict)
     ]
     return frozenset(set.intersection(*texts)) if texts and len(texts) == len(held) else frozenset()
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(bytes(value)) if isinstance(value, msgspec.Raw) else value
 
 
 def _both(one: Shape, other: Shape) -> Shape:
