@@ -7,16 +7,17 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 import turnlog
 from tests.command_line import run
-from turnlog import BotUttered, SlotSet, UserUttered
+from turnlog import AgentUttered, BotUttered, Event, SlotSet, UserUttered
 from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity
 from turnlog.domain.fold import replay
+from turnlog.domain.values import RawJson
 from turnlog.training.redacting import Redactor, known, pseudonym
 
 LANGUAGES: dict[str, tuple[str, str, list[str], str, str]] = {
@@ -159,6 +160,37 @@ def test_spans_slice_to_their_values() -> None:
             assert said.text is not None
             assert said.text[entity.start : entity.end] == entity.value
             assert value not in said.text
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        e.ReminderScheduled("i", None, [{"entity": "who", "value": "Ann Lee"}]),
+        e.ReminderCancelled(None, "i", {"who": "Ann Lee"}),
+        e.ReminderScheduled("i", None, ["Ann Lee"]),
+        AgentUttered("hello", name="Ann Lee"),
+    ],
+)
+def test_what_reminders_and_operators_are_called_is_known(event: Event) -> None:
+    done = redacted([UserUttered("ask Ann Lee who it is"), event])
+    assert "Ann Lee" not in repr(done)
+    assert "who" in texts(done)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"ann@example.org": {"+49 30 901820": 1}},
+        RawJson(b'"ann@example.org \\ud83d"'),
+        {"card": 4111111111111111},
+    ],
+)
+def test_keys_cards_as_numbers_and_half_characters_are_redacted(value: Any) -> None:
+    (done,) = redacted([UserUttered("hi", data={"x": value, "at": 1700000000000000})])
+    assert not any(each in repr(done) for each in ("ann@", "901820", "4111111111111111"))
+    assert isinstance(done, UserUttered)
+    assert done.data is not None
+    assert done.data["at"] == 1700000000000000
 
 
 def test_one_pseudonym_for_a_value_in_all_conversations_and_formats(tmp_path: Path) -> None:

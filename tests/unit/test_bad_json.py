@@ -10,7 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from tests.command_line import run
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.values import RawJson
@@ -18,6 +20,7 @@ from turnlog.errors import FormatError
 from turnlog.serializers import formats
 from turnlog.serializers.formats import codec, detect
 from turnlog.serializers.shared.codec import Codec, Limits
+from turnlog.serializers.shared.json_value import Unholdable
 
 DEEP = 100_000
 
@@ -129,6 +132,26 @@ def test_a_text_with_a_lone_surrogate_can_be_shown(tmp_path: Path) -> None:
     path.write_text(line("x", KEPT["one in a text"]))
     (dialogue,), _ = read(path, "jsonl")
     assert dialogue.events == (e.UserUttered("a\ufffdz", extra={"text": RawJson(b'"a\\ud83dz"')}),)
+    at = "--db", f"sqlite:///{tmp_path}/log.db"
+    assert run("import", path, *at).status == 0
+    assert "\\ud83dz" in run("log", "x", *at).out
+
+
+@pytest.mark.parametrize("name", ["openai", "trl", "sharegpt", "alpaca", "promptfoo"])
+def test_no_model_is_trained_on_half_a_character(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_text(line("x", KEPT["one in a text"]))
+    (dialogue,), _ = read(path, "jsonl")
+    dialogue = replace(dialogue, events=(*dialogue.events, e.BotUttered("ok")))
+    with pytest.raises(Unholdable, match="ud83d"):
+        list(codec(name).examples(dialogue))
+
+
+def test_a_role_that_no_format_has_is_named() -> None:
+    dialogue = Dialogue("x", (e.SystemInstructed("hi", role="robot"), e.BotUttered("ok")))
+    for name in ("openai", "trl", "atif"):
+        with pytest.raises(FormatError, match="'robot' is not a role"):
+            list(codec(name).examples(dialogue))
 
 
 @pytest.mark.parametrize("limit", ["conversation_bytes", "event_bytes"])

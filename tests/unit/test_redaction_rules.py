@@ -15,6 +15,7 @@ from turnlog import (
     Event,
     MessageRedacted,
     MessageUnderstood,
+    ReminderScheduled,
     SlotSet,
     ToolCalled,
     ToolReturned,
@@ -101,3 +102,14 @@ def test_an_entity_without_a_value_hides_the_words_at_its_place(log: Turnlog) ->
 def test_codes_in_the_data_of_a_message_are_hidden(log: Turnlog) -> None:
     said = UserUttered(None, {"form": {"pin": "hunter2000"}})
     assert left(log, said, BotUttered("your pin hunter2000"))[1] == [None, "your pin ██████████"]
+
+
+@pytest.mark.parametrize(
+    "entities", [None, [{"entity": "city", "value": "Rome"}], ["Rome"], {"city": "Rome"}]
+)
+def test_a_reminder_is_redacted_whatever_its_entities_are(log: Turnlog, entities: Any) -> None:
+    reminder = ReminderScheduled("remind", None, entities, cause=1)
+    log.record("a", UserUttered("remind me of it"), reminder, BotUttered("ok, that city: Rome"))
+    log.record("a", MessageRedacted(1))
+    hidden = "Rome" if entities is None else "████"
+    assert list(log.conversation("a").events())[2].text == f"ok, that city: {hidden}"

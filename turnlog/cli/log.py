@@ -74,7 +74,7 @@ def _told(line: dict[str, Any]) -> dict[str, Any]:
     """A line for people: the event's fields in one column."""
     fields = {name: value for name, value in line.items() if name not in _COLUMNS}
     text = fields.pop("text", None)
-    parts = [] if text is None else [text]
+    parts = [] if text is None else [output.shown(text)]
     parts += [f"{name}: {output.shown(value)}" for name, value in fields.items()]
     versions = " ".join(f"{name} {value}" for name, value in line.get("versions", {}).items())
     by = line.get("taken_back")

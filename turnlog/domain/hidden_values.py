@@ -14,7 +14,7 @@ from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity, Span
 from turnlog.domain.codes import codes
 from turnlog.domain.consequences import Consequences, Numbered
-from turnlog.domain.traits import ValueChange
+from turnlog.domain.traits import ValueChange, entities_in, reminded_in
 from turnlog.domain.values import same
 
 SHORTEST = 4
@@ -200,9 +200,11 @@ def _words_in(event: e.Event) -> Iterator[str]:
 
 def _values_in(event: e.Event, text: str = "") -> Iterator[Any]:
     """text: of the message to which the places of entities and spans refer."""
-    for entity in getattr(event, "entities", ()):
+    for entity in entities_in(event):
         yield from leaves(entity.value)
         yield from _place_in(text, entity)
+    for value in reminded_in(event):
+        yield from leaves(value)
     for frame in getattr(event, "frames", ()):
         for span in frame.spans or ():
             yield from leaves(span.value)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 from turnlog.domain import events as e
+from turnlog.domain.annotations import Entity
 
 Replacing = e.HistoryReplaced | e.HistoryContinued
 """The conversation continues from an earlier event, named in `to`; Rasa has no such event."""
@@ -44,6 +48,21 @@ state.
 
 Part = e.TextAdded | e.ReasoningAdded | e.RefusalAdded | e.MediaAdded | e.OpaqueAdded
 """Part of a message and nothing else."""
+
+
+def entities_in(event: e.Event) -> tuple[Entity, ...]:
+    """What was understood in a message. A reminder's entities are of a message to come, and have
+    the form of their source.
+    """
+    return event.entities if isinstance(event, e.MessageUnderstood | e.EntitiesAdded) else ()
+
+
+def reminded_in(event: e.Event) -> Iterator[Any]:
+    """The values of a reminder's entities, whatever their form."""
+    if isinstance(event, e.ReminderScheduled | e.ReminderCancelled):
+        given = event.entities
+        for each in given if isinstance(given, list) else [given]:
+            yield each.get("value", each) if isinstance(each, dict) else each
 
 
 def opens_turn(event: e.Event) -> bool:

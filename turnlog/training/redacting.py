@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
@@ -13,7 +14,8 @@ from msgspec.structs import replace
 
 from turnlog.domain import events as e
 from turnlog.domain.masks import saying
-from turnlog.domain.traits import Utterance
+from turnlog.domain.traits import Utterance, entities_in, reminded_in
+from turnlog.domain.values import RawJson
 from turnlog.projections.persons import names_in
 from turnlog.training.personal import LETTER, PersonalValue, found_in, kind_of
 from turnlog.training.rewriting import RewrittenConversation
@@ -24,6 +26,8 @@ _NOBODYS = frozenset(
 """Values that many slots have."""
 
 _FEWEST_DIGITS = 4
+
+_BY_PEOPLE = e.UserUttered | e.AgentUttered
 
 
 def pseudonym(secret: bytes, value: str) -> str:
@@ -67,11 +71,13 @@ def _about(events: Iterable[e.Event]) -> Iterator[tuple[e.Event, str]]:
 
 def _known_of(event: e.Event, text: str, leave: Collection[str]) -> Iterator[str]:
     yield from names_in(event)
-    if isinstance(event, e.UserUttered) and event.name:
+    if isinstance(event, _BY_PEOPLE) and event.name:
         yield event.name
     elif isinstance(event, e.SlotSet) and event.name not in leave:
         yield from _leaves(event.value)
-    for entity in getattr(event, "entities", ()):
+    for value in reminded_in(event):
+        yield from _leaves(value)
+    for entity in entities_in(event):
         if entity.entity not in leave:
             yield from _leaves(entity.value)
             yield text[entity.start : entity.end] if entity.start is not None else ""
@@ -117,10 +123,10 @@ class Redactor:
 
     def _event(self, event: e.Event, about: RewrittenConversation) -> e.Event:
         changed = {name: self._any(getattr(event, name), about) for name in saying(type(event))}
-        for name in ("user", "other", "actor"):
-            if (held := getattr(event, name, None)) is not None and self._is_known(held):
-                changed[name] = pseudonym(self._secret, held)
-        if isinstance(event, e.UserUttered) and event.name:
+        for name in ("user", "other", "actor", "message_id", "channel"):
+            if (held := getattr(event, name, None)) is not None:
+                changed[name] = self._name(held)
+        if isinstance(event, _BY_PEOPLE) and event.name:
             changed["name"] = pseudonym(self._secret, event.name)
         done: e.Event = replace(event, **changed)
         if isinstance(done, e.ToolCalled) and done != event:  # the text would say it again
@@ -137,9 +143,26 @@ class Redactor:
         if isinstance(value, list | tuple):
             return type(value)(self._any(each, about) for each in value)
         if isinstance(value, dict):
-            return {key: self._any(each, about) for key, each in value.items()}
-        is_known = not isinstance(value, bool | None) and self._is_known(str(value))
-        return pseudonym(self._secret, str(value)) if is_known else value
+            return {self._key(key): self._any(each, about) for key, each in value.items()}
+        return self._scalar(value)
+
+    def _scalar(self, value: Any) -> Any:
+        """A number that is somebody's, or a text of which half a character is left."""
+        if isinstance(value, RawJson) and value.json[:1] == b'"':
+            text = json.loads(value.json)
+            done = self._rewritten(text).text
+            return value if done == text else RawJson(json.dumps(done).encode())
+        if isinstance(value, bool | None | RawJson):
+            return value
+        is_personal = self._is_known(str(value)) or _is_card(value)
+        return pseudonym(self._secret, str(value)) if is_personal else value
+
+    def _name(self, name: str) -> str:
+        return pseudonym(self._secret, name) if self._is_known(name) else self._key(name)
+
+    def _key(self, key: str) -> str:
+        """Only what has a form: a key may be the same word as a value that is known."""
+        return self._replaced(key, list(found_in(key))).text
 
     def _struct(self, struct: Any, about: RewrittenConversation) -> Any:
         """With its place in the text now; a value that was there is what is there now."""
@@ -168,10 +191,18 @@ class Redactor:
             places += [
                 PersonalValue(*match.span(), "value") for match in self._pattern.finditer(text)
             ]
+        return self._replaced(text, places)
+
+    def _replaced(self, text: str, places: Iterable[PersonalValue]) -> RewrittenConversation:
         chosen = _apart(places)
         return RewrittenConversation(
             text, [(p.start, p.end, pseudonym(self._secret, text[p.start : p.end])) for p in chosen]
         )
+
+
+def _is_card(number: float) -> bool:
+    """Whether it begins as cards do, too; a time in microseconds may have the check digit."""
+    return str(number)[0] in "3456" and kind_of(str(number)) == "card"
 
 
 def _apart(places: Iterable[PersonalValue]) -> list[PersonalValue]:

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from turnlog.domain import events as e
 from turnlog.domain.message_groups import Numbered
+from turnlog.domain.traits import entities_in
 from turnlog.encoding import binary
 from turnlog.replay.allowing.rules import Rules
 from turnlog.replay.comparing.likeness import INCIDENTAL
@@ -38,7 +39,7 @@ class Item(NamedTuple):
     @property
     def entities(self) -> list[dict[str, Any]]:
         """What was understood, sorted."""
-        found = getattr(self.event, "entities", ())
+        found = entities_in(self.event)
         return [{name: getattr(entity, name) for name in _OF_ENTITY} for entity in found]
 
 

@@ -49,7 +49,7 @@ def said_words(event: Event) -> Iterator[str]:
     """The words of an event that are replaced."""
     for name, value in _replaceable(to_plain(event)):
         held: Any = value
-        if name == "entities":
+        if _is_understood(name, value):
             held = [each.get("value") for each in value]
         elif _has_parameters(name, value):
             held = list(value.values())
@@ -104,7 +104,7 @@ class StandIns:
         return from_plain({**plain, **changed})
 
     def _field(self, name: str, value: Any) -> Any:
-        if name == "entities":
+        if _is_understood(name, value):
             return [{**each, "value": self.value(each.get("value"))} for each in value]
         if _has_parameters(name, value):
             return {key: self.value(item) for key, item in value.items()}
@@ -121,6 +121,13 @@ def _replaceable(plain: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         is_built = name == "name" and plain["type"] not in _NAMED_BY_PEOPLE
         if name not in _NAMES and not is_built:
             yield name, value
+
+
+def _is_understood(field: str, value: Any) -> bool:
+    """Whether these are entities of a message; a reminder's may have any form."""
+    if field != "entities" or not isinstance(value, list):
+        return False
+    return all(isinstance(each, dict) for each in value)
 
 
 def _has_parameters(field: str, value: Any) -> bool:

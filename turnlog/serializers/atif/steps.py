@@ -78,7 +78,7 @@ class Steps:
         step: dict[str, Any] = {"step_id": len(self.steps) + 1}
         if first.timestamp is not None:
             step["timestamp"] = _iso(first.timestamp)
-        step["source"] = _SOURCES[message.role]
+        step["source"] = _source(message.role)
         step["message"] = self._said(message, beside.pop("durations", {}))
         step |= _of_the_agent(message) if message.role == "assistant" else {}
         self.steps.append(step)
@@ -149,6 +149,12 @@ class Steps:
 
 def _iso(timestamp: float) -> str:
     return datetime.fromtimestamp(timestamp, UTC).isoformat().replace("+00:00", "Z")
+
+
+def _source(role: str) -> str:
+    if role not in _SOURCES:
+        raise FormatError(f"{role!r:.60} is not a role", field="source")
+    return _SOURCES[role]
 
 
 def _of_the_agent(message: Message) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.message_groups import Group, groups
 from turnlog.domain.message_openai import AUDIO
 from turnlog.domain.messages import Message, Waiting, message_of
+from turnlog.domain.plain import displayable
 from turnlog.domain.traits import Utterance, opens_turn
+from turnlog.domain.values import RawJson
 from turnlog.errors import FormatError
 from turnlog.serializers.openai.check import faults, refuse_raw_arguments
 from turnlog.serializers.shared.codec import Example
@@ -102,6 +104,7 @@ def read_chat(dialogue: Dialogue, form: Form, *, trim: bool = False) -> Chat:
     waiting = Waiting()
     for group in groups(dialogue.numbered()):
         number, first = group.members[0]
+        _refuse_half_characters(first, dialogue, len(result.messages))
         written = _words(group) or form.message(message_of(group, waiting), first, result.lost)
         if written is not None:
             result.messages.append(written)
@@ -111,6 +114,13 @@ def read_chat(dialogue: Dialogue, form: Form, *, trim: bool = False) -> Chat:
         trim_to_last_answer(result)
     check(dialogue.name, result)
     return replace(result, lost=+result.lost)
+
+
+def _refuse_half_characters(first: e.Event, dialogue: Dialogue, index: int) -> None:
+    """Raise Unholdable for a text that is stored as it came beside one that can be read."""
+    raw = (first.extra or {}).get("text")
+    if isinstance(raw, RawJson) and displayable(raw) == getattr(first, "text", None):
+        raise Unholdable(raw, conversation=dialogue.name, field=f"messages[{index}].content")
 
 
 def trim_to_last_answer(chat: Chat) -> None:
