@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    """A server with the booking bot, to be killed and started again at will."""
+    """A server with the booking bot, for tests that kill and restart it."""
     with turnlog_part.running() as running:
         yield running

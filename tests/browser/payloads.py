@@ -97,4 +97,4 @@ MARKDOWN = [
     "[" * 500 + f"x](javascript:{CALL})" * 500,
     "*_" * 2_000 + "> " * 500 + "- " * 500,
 ]
-"""Texts that try it by way of markdown."""
+"""Texts that try it with markdown."""

@@ -1,4 +1,4 @@
-"""The audit report in a real browser: hostile texts do nothing there, and nothing is loaded."""
+"""The audit report in a real browser: hostile texts do nothing, and nothing is loaded."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def wait_for(page: Page, text: str) -> None:
 
 
 def recorded(server: Server) -> list[str]:
-    """The texts that `turnlog log` shows, of the server's one conversation."""
+    """The texts that `turnlog log` shows of the server's one conversation."""
     db = f"sqlite:///{server.folder}/chat.db"
     with turnlog.open(db) as log:
         [id] = log.ids()

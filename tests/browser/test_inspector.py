@@ -73,7 +73,7 @@ def db(server: Server) -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """One server for all of them; each looks at a conversation of its own."""
+    """One server for all tests; each looks at a separate conversation."""
     with turnlog_part.running() as running:
         yield running
 
@@ -85,7 +85,7 @@ def fill(server: Server, id: str) -> None:
         log.record(id, UserUttered("no, three"), SlotSet("people", 3), BotUttered("Three."))
         log.record(id, UserUtteranceReverted())
         called = ToolCalled("check_table", {"people": 2}, "c1")
-        log.record(id, UserUttered("go on"), called, ToolReturned({"free": True}, "c1"))
+        log.record(id, UserUttered("continue"), called, ToolReturned({"free": True}, "c1"))
 
 
 def opened(page: Page, server: Server, id: str) -> None:
@@ -151,7 +151,7 @@ def test_the_back_button_undoes_a_step(server: Server, chromium: Browser) -> Non
     page.locator("#moment", has_text="event 1 of").wait_for()
 
 
-def test_bytes_are_downloaded_from_their_event_alone(server: Server, chromium: Browser) -> None:
+def test_bytes_are_downloaded_only_from_their_event(server: Server, chromium: Browser) -> None:
     hostile = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
     with turnlog.open(db(server)) as log:
         shown = MediaAdded("image", "image/svg+xml", content=hostile, actor="user")
@@ -173,7 +173,7 @@ def test_bytes_are_downloaded_from_their_event_alone(server: Server, chromium: B
     assert link.count() == 0
 
 
-def test_it_goes_on_live_and_finds_what_was_said(server: Server, chromium: Browser) -> None:
+def test_it_shows_new_events_live_and_finds_texts(server: Server, chromium: Browser) -> None:
     fill(server, "carol")
     page = chromium.new_page(viewport={"width": 1280, "height": 760})
     opened(page, server, "carol")
@@ -238,7 +238,7 @@ def p95(taken: list[float]) -> float:
 
 
 class Work:
-    """Processor time of a page and its server, in ms: what others do meanwhile does not count."""
+    """Processor time of a page and its server, in ms: other processes do not count."""
 
     def __init__(self, context: BrowserContext, page: Page, server: Server) -> None:
         self._probe = context.new_cdp_session(page)
@@ -294,7 +294,7 @@ def test_a_jump_over_100000_events_takes_a_tenth_of_a_second(
     assert page.evaluate(ELEMENTS) <= 400
 
 
-def test_whoever_scrolls_comes_to_the_beginning(chromium: Browser, long: str) -> None:
+def test_scrolling_reaches_the_beginning(chromium: Browser, long: str) -> None:
     page = chromium.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{long}&event=400")
     page.locator(".here").first.wait_for()
@@ -386,7 +386,7 @@ def test_messages_are_readable_on_a_phone(server: Server, chromium: Browser) -> 
     page.locator("#list").wait_for()
 
 
-def test_focus_and_what_is_unfolded_stay_while_the_conversation_goes_on(
+def test_focus_and_unfolded_parts_stay_while_the_conversation_continues(
     server: Server, chromium: Browser
 ) -> None:
     fill(server, "going")
@@ -525,9 +525,9 @@ def test_two_moments_and_a_fork_and_its_origin_are_side_by_side(
     page.get_by_label("after event").blur()
     page.keyboard.press("ArrowLeft")
     page.locator("#compared", has_text="forked, event 8").wait_for()
-    page.get_by_label("Compare with").fill("nobody")
+    page.get_by_label("Compare with").fill("missing")
     page.get_by_role("button", name="Compare").click()
-    page.locator("#compared .failed", has_text="nobody").wait_for()
+    page.locator("#compared .failed", has_text="missing").wait_for()
 
 
 def test_failures_and_texts_are_found_by_keys_and_why_is_a_key_away(

@@ -1,4 +1,4 @@
-"""The chat page with much to show: how much it builds, asks for and lays out."""
+"""The chat page with much to show: how much it builds, requests and lays out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def begun(server: Server, context: BrowserContext) -> tuple[Page, str]:
-    """A page that has said something, and its conversation."""
+    """A page with a message, and its conversation."""
     page = context.new_page()
     page.goto(server.url)
     say(page, "a table for two")
@@ -30,7 +30,7 @@ def begun(server: Server, context: BrowserContext) -> tuple[Page, str]:
 
 
 def record(server: Server, id: str, first: int, last: int) -> None:
-    """Turns from other hands, all at once."""
+    """Turns by other clients, all together."""
     events: list[Event] = []
     for number in range(first, last):
         events += [UserUttered(f"question {number}"), BotUttered(f"the *answer* {number}")]
@@ -39,7 +39,7 @@ def record(server: Server, id: str, first: int, last: int) -> None:
 
 
 def asked(page: Page) -> list[str]:
-    """What the page has asked of its channel since it was loaded."""
+    """The requests of the page to its channel since it was loaded."""
     names = page.evaluate(
         "() => performance.getEntriesByType('resource').map((entry) => entry.name)"
     )
@@ -78,7 +78,7 @@ def test_a_reload_shows_the_last_turns_and_older_ones_on_demand(
     assert sum(name.startswith("messages") for name in asked(page)) == 3
 
 
-def test_thousands_of_messages_at_once_are_laid_out_in_few_steps(
+def test_thousands_of_new_messages_are_laid_out_in_few_steps(
     server: Server, chromium: Browser
 ) -> None:
     context = chromium.new_context(viewport=PHONE)
@@ -115,7 +115,7 @@ def test_more_tabs_than_a_browser_has_connections_all_hear(
         assert bubbles(tab) == bubbles(first)
 
 
-def test_what_was_said_while_the_server_was_away_goes_out_in_order(
+def test_messages_written_while_the_server_was_away_are_sent_in_order(
     server: Server, chromium: Browser
 ) -> None:
     page, id = begun(server, chromium.new_context())

@@ -31,7 +31,7 @@ customData: {language: "en"}, title: "Widget", params: {storage: "local"}}, null
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Its output is not read."""
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def test_the_widget_talks_and_comes_back_to_its_session(
     assert len(answers) == 3
 
 
-def test_the_widget_goes_on_with_a_streamed_answer_whose_server_was_killed(
+def test_the_widget_resumes_a_streamed_answer_whose_server_was_killed(
     node: Node, chromium: Browser, tmp_path: Path
 ) -> None:
     shutil.copy(node.modules / "rasa-webchat/lib/index.js", tmp_path / "widget.js")

@@ -1,4 +1,4 @@
-"""Given a log that keeps who reads it, when somebody reads, then that is recorded first."""
+"""Given a log that records its readers, when a user reads, then that is recorded first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SILENT = {"stats", "verify", "import"}
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A log that keeps who reads it, and a user with a name."""
+    """A log that records its readers, and a user with a name."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TURNLOG_ACTOR", "Eva Lind")
     monkeypatch.setenv("TURNLOG_REASON", "complaint 7")

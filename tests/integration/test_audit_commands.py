@@ -27,7 +27,7 @@ SAYS = "turnlog_says"
 
 @pytest.fixture
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Two conversations with a bot that repeats what it hears, and that bot as a module."""
+    """Two conversations with a bot that repeats its messages, and that bot as a module."""
     url = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(url, clock=lambda: 1000.0) as log:
         for id in ("alice", "bob"):

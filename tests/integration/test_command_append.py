@@ -1,4 +1,4 @@
-"""`turnlog append`: what an event has not is named, and nothing is lost."""
+"""`turnlog append`: unknown fields are named, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_unknown_fields_within_an_event_are_kept_too(
     assert append(db, event, "--strict").status == 2
 
 
-def test_extra_itself_is_no_unknown_field(db: str) -> None:
+def test_extra_itself_is_not_an_unknown_field(db: str) -> None:
     ran = append(db, {"type": "SlotSet", "name": "a", "value": 1, "extra": {"odd": 1}}, "--json")
     assert "unknown" not in ran.json
     assert ran.err == ""
@@ -101,14 +101,14 @@ def test_the_actor_is_given_to_events_that_name_none(db: str) -> None:
     assert [actor(event) for event in recorded(db)] == ["carla", "bob"]
 
 
-def test_values_that_others_cannot_hold_are_kept(db: str) -> None:
+def test_values_that_others_cannot_store_are_kept(db: str) -> None:
     assert append(db, {"type": "SlotSet", "name": "a", "value": ["\ud800", 10**40]}).status == 0
     out = Path(db.removeprefix("sqlite:///")).with_name("out.jsonl")
     assert run("export", "--format", "jsonl", "--out", out, "--db", db).status == 0
     assert b'["\\ud800",1' + b"0" * 40 in out.read_bytes()
 
 
-def test_a_terminal_is_told_that_it_is_read(db: str) -> None:
+def test_a_terminal_shows_that_stdin_is_read(db: str) -> None:
     terminal, its_end = pty.openpty()
     command = [sys.executable, "-m", "turnlog", "append", "alice", "--db", db]
     with subprocess.Popen(command, stdin=its_end, stderr=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""`turnlog bundle`: the same divergence elsewhere, offline, and nobody's words in it."""
+"""`turnlog bundle`: the same divergence elsewhere, offline, without personal words."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ PERSONAL = (
     "5551234", "0170", "Bertha", "diabetes", "Xylostreet", "7731", "1987", "DE4417", "98765",
     "whatsapp-4711", "Zebulon", "1795697779", "quaxley.example", "43.21",
 )  # fmt: skip
-"""What was planted: in messages, slots, arguments, results, metadata, ids, traits and times."""
+"""The planted values: in messages, slots, arguments, results, metadata, ids, traits and times."""
 
 ID = "anna-lena.quaxley-99"
 
@@ -101,10 +101,10 @@ def bundled(folder: Path, *options: object) -> Any:
 
 
 def offline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command in a process that has no network, in a folder with the bot and the bundle alone."""
+    """A command in a process without network, in a folder with only the bot and the bundle."""
     program = (
         "import socket, sys\n"
-        "def refuse(*arguments): raise OSError('there is no network')\n"
+        "def refuse(*arguments): raise OSError('no network')\n"
         "socket.socket.connect = socket.socket.bind = socket.getaddrinfo = refuse\n"
         "from turnlog.cli import main\n"
         "main(sys.argv[1:])\n"
@@ -152,7 +152,7 @@ async def bot(conversation, message):
 """
 
 
-def test_a_value_that_it_goes_with_is_let_through_by_a_person_only(folder: Path) -> None:
+def test_only_a_person_lets_a_value_through_that_the_divergence_needs(folder: Path) -> None:
     (folder / "rude.py").write_text(BY_NAME)
     options = ["--bot", "rude:bot", "--old", "rude:right", "--out", folder / "bundle.jsonl"]
     with turnlog.open(f"sqlite:///{folder}/chat.db") as log:

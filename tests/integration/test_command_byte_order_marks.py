@@ -1,4 +1,4 @@
-"""A UTF-8 byte order mark, which some editors and spreadsheets write, is read over everywhere."""
+"""A UTF-8 byte order mark, which some editors and spreadsheets write, is skipped everywhere."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_file_reads_the_same_with_and_without(kind: str, tmp_path: Path) -> No
 
 
 def db(folder: Path) -> str:
-    """A log with something else in it."""
+    """A log with other content."""
     url = f"sqlite:///{folder}/log.db"
     (folder / "other.json").write_text('{"type": "UserUttered", "text": "hi"}')
     assert run("append", "other", folder / "other.json", "--db", url).status == 0

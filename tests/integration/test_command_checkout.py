@@ -1,4 +1,4 @@
-"""`turnlog checkout`: in the same conversation, on the branch that is named."""
+"""`turnlog checkout`: in the same conversation, on the named branch."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_it_begins_a_branch_and_goes_back_to_the_one_before(db: str) -> None:
     assert (there["event"], there["to"]) == (6, None)
 
 
-def test_without_a_branch_what_came_after_is_taken_back(db: str) -> None:
+def test_without_a_branch_later_events_are_rewound(db: str) -> None:
     assert run("checkout", "c", "--at-event", "1", "--db", db).out == (
         "c continues from event 1: branch main, turn 1\n"
     )
@@ -42,7 +42,7 @@ def test_without_a_branch_what_came_after_is_taken_back(db: str) -> None:
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        (["nobody", "x"], "does not exist"),
+        (["missing", "x"], "does not exist"),
         (["c"], "pass BRANCH, --at-turn or --at-event"),
         (["c", "x", "--at-turn", "1", "--at-event", "1"], "pass only one of"),
         (["c", "x", "--at-turn", "9"], "turn 9 does not exist"),
@@ -51,7 +51,7 @@ def test_without_a_branch_what_came_after_is_taken_back(db: str) -> None:
         (["c", ""], "HistoryContinued.branch"),
     ],
 )
-def test_what_cannot_be_checked_out_is_refused(db: str, asked: list[str], why: str) -> None:
+def test_an_impossible_checkout_is_refused(db: str, asked: list[str], why: str) -> None:
     ran = run("checkout", *asked, "--db", db)
     assert (ran.status, ran.out) == (2, "")
     assert why in ran.err

@@ -1,4 +1,4 @@
-"""Deletions: who, when and why is kept; of what was said no derived copy is."""
+"""Deletions: who, when and why is recorded, and no derived copy of the words remains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from turnlog.projections.rebuilding import rebuild_heads
 
 SECRET = "the-secret-word"
 LONG = 600
-"""Events, so that there are snapshots."""
+"""Enough events for snapshots."""
 
 
 @pytest.fixture(params=["sqlite", "postgres", "memory"])
@@ -37,7 +37,7 @@ def fill(log: turnlog.Turnlog, id: str, events: int = LONG) -> None:
 
 
 def derived(log: turnlog.Turnlog, id: str) -> bytes:
-    """All that stands beside the rows, but for the id."""
+    """Everything outside the rows, except the id."""
     reader = log.store.reader
     head = reader.head(id)
     assert head is not None
@@ -47,7 +47,7 @@ def derived(log: turnlog.Turnlog, id: str) -> bytes:
     return b"".join(held)
 
 
-def test_derived_copies_go_with_the_deletion(log: turnlog.Turnlog) -> None:
+def test_derived_copies_disappear_with_the_deletion(log: turnlog.Turnlog) -> None:
     fill(log, "gone")
     fill(log, "stays")
     log.view("transcript")
@@ -131,16 +131,14 @@ def test_a_list_says_who_when_and_why(db: str) -> None:
 @pytest.mark.parametrize(
     "command", [("log", "gone"), ("show", "gone"), ("show", "gone", "--dialogue")]
 )
-def test_a_deleted_conversation_is_shown_where_that_is_asked_for(
-    db: str, command: tuple[str, ...]
-) -> None:
+def test_a_deleted_conversation_is_shown_on_request(db: str, command: tuple[str, ...]) -> None:
     hidden = run(*command, "--db", db)
     assert (hidden.status, hidden.out) == (2, "")
     shown = run(*command, "--deleted", "--db", db)
     assert shown.status == 0
     assert SECRET in shown.out
     assert "1234" not in shown.out
-    assert run(command[0], "nobody", "--deleted", "--db", db).status == 2
+    assert run(command[0], "missing", "--deleted", "--db", db).status == 2
     assert run(command[0], "stays", "--deleted", "--db", db).status == 0
 
 
@@ -155,7 +153,7 @@ def test_its_state_is_the_one_before_and_its_log_ends_with_the_deletion(db: str)
     )  # fmt: skip
 
 
-def test_its_page_tells_of_the_deletion(db: str, tmp_path: Path) -> None:
+def test_its_page_shows_the_deletion(db: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run("audit", "gone", "--out", page, "--db", db).status == 2
     assert run("audit", "gone", "--deleted", "--out", page, "--db", db).status == 0
@@ -170,7 +168,7 @@ def test_it_stays_hidden_elsewhere(db: str) -> None:
     assert run("verify", "--db", db).status == 0
 
 
-async def test_both_faces_tell_of_deletions(tmp_path: Path) -> None:
+async def test_both_interfaces_report_deletions(tmp_path: Path) -> None:
     async with turnlog.aopen(f"sqlite:///{tmp_path / 'log.db'}") as log:
         await log.record("gone", UserUttered(SECRET))
         await log.view("transcript")

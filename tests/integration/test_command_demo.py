@@ -37,7 +37,7 @@ def test_the_demo_verifies_and_exports(db: str, tmp_path: Path) -> None:
     assert "4111" not in run("log", "emma-redacted", "--json", "--db", db).out
 
 
-def test_its_bot_answers_as_recorded_and_the_mended_one_differs_at_the_bug(db: str) -> None:
+def test_its_bot_answers_as_recorded_and_the_fixed_one_differs_at_the_bug(db: str) -> None:
     same = run("replay", "--all", "--bot", "turnlog.bots.booking:bot", "--db", db)
     assert same.status == 0
     mended = ("replay", "--all", "--bot", "turnlog.demo.mended:bot", "--json", "--db", db)

@@ -80,7 +80,7 @@ def test_the_others_are_written(db: str, format: str, kind: str) -> None:
     assert exported(db, format, "--skip-faulty").status == 0
 
 
-def test_what_cannot_be_held_is_refused_by_name(db: str) -> None:
+def test_unstorable_values_are_refused_by_name(db: str) -> None:
     brought_in(db, {"a": spoken(), "b": BAD["tool"]})
     ran = run("export", "--format", "openai", "--out", "out", "--db", db)
     assert ran.status == 2

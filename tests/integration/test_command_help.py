@@ -1,4 +1,4 @@
-"""Help: it fits a terminal, cuts no name, and says what can be given."""
+"""Help: it fits a terminal, cuts no name, and lists known values."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_each_command_has_a_line_that_is_whole() -> None:
     assert all(text.endswith(".") and not text.endswith("...") for text in listed.values())
 
 
-def test_formats_are_listed_where_one_can_be_given() -> None:
+def test_formats_are_listed_in_the_help_of_format() -> None:
     for command, names in (("export", WRITABLE), ("import", READABLE)):
         words = run(command, "-h").out.replace(",", " ").replace(".", " ").split()
         assert [name for name in names if name not in words] == []

@@ -1,4 +1,4 @@
-"""Ctrl-C: what is stored is said, nothing is half stored, and the same command goes on."""
+"""Ctrl-C: stored conversations are reported and complete, and the same command resumes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_import_says_what_it_has_stored(
     assert ran.status == 130
     assert 0 < ran.json["conversations"] < COUNT
     assert "interrupted" in ran.err
-    assert "goes on from there" in ran.err
+    assert "again to resume" in ran.err
     with turnlog.open("sqlite:///log.db") as log:
         assert len(list(log.ids())) == ran.json["conversations"]
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""The command line, run in this process: what every command has in common."""
+"""The command line, run in this process: what all commands have in common."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_an_unknown_conversation_is_one_line_and_status_2(db):
     assert err == "turnlog: conversation 'bob': does not exist\n"
 
 
-def test_what_nobody_expected_is_one_line_and_status_70(db, monkeypatch):
+def test_an_unexpected_error_is_one_line_and_status_70(db, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by zero")
 
@@ -52,7 +52,7 @@ def test_what_nobody_expected_is_one_line_and_status_70(db, monkeypatch):
     assert "Traceback" in run("list", "--db", db)[2]
 
 
-def test_it_runs_as_a_module_and_a_reader_that_goes_away_is_no_error(db, tmp_path):
+def test_it_runs_as_a_module_and_ignores_a_reader_that_goes_away(db, tmp_path):
     with turnlog.open(db) as log:
         log.record("long", *(turnlog.BotUttered("x" * 1000) for _ in range(500)))
     command = [sys.executable, "-m", "turnlog", "log", "long", "--json", "--db", db]

@@ -1,4 +1,4 @@
-"""`turnlog minimise`: the fewest messages that show it, and a test that fails until then."""
+"""`turnlog minimise`: the fewest messages that show a divergence, and a test that fails on it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def ran_pytest(folder: Path, file: Path) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_the_test_fails_until_the_bot_is_mended(folder: Path) -> None:
+def test_the_test_fails_until_the_bot_is_fixed(folder: Path) -> None:
     file = folder / "test_till.py"
     options = ["--bot", "till:bot", "--old", "till:right", "--out", file]
     found = run("minimise", ID, *options, "--json").json
@@ -99,7 +99,7 @@ def test_without_an_old_bot_the_record_says_what_is_right(folder: Path) -> None:
     assert ran_pytest(folder, file).returncode == 0
 
 
-def test_a_test_goes_by_the_rules_it_was_made_with(folder: Path) -> None:
+def test_a_test_uses_the_rules_it_was_made_with(folder: Path) -> None:
     rules = folder / "rules.toml"
     rules.write_text('slots = ["spent"]\nmasks = ["[0-9]+"]\n')
     ran = run("minimise", ID, "--bot", "till:bot", "--rules", rules)
@@ -121,7 +121,7 @@ def test_a_test_goes_by_the_rules_it_was_made_with(folder: Path) -> None:
         (["--old", "till:bot"], "does not show at turn 5"),
     ],
 )
-def test_what_cannot_be_shortened_is_refused(folder: Path, options: Any, why: str) -> None:
+def test_an_impossible_minimisation_is_refused(folder: Path, options: Any, why: str) -> None:
     ran = run("minimise", ID, "--bot", "till:bot", *options)
     assert (ran.status, ran.out) == (2, "")
     assert why in ran.err

@@ -1,4 +1,4 @@
-"""Where commands write: whole files, and through what is none."""
+"""Output of commands: whole files, and devices, pipes and links."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRITERS: dict[str, tuple[list[str], bytes]] = {
     "junit": (["replay", "--all", "--bot", "bot:bot", "--junit"], b"<?xml"),
     "html": (["replay", "--all", "--bot", "bot:bot", "--html"], b"<!doctype html>"),
 }
-"""Commands that write a file, and how it begins."""
+"""Commands that write a file, and its beginning."""
 
 each = pytest.mark.parametrize(("arguments", "begins"), WRITERS.values(), ids=WRITERS)
 
@@ -121,7 +121,7 @@ def test_parts_need_a_folder() -> None:
     assert b"a folder" in ran.stderr
 
 
-def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+def test_a_reader_that_goes_away_is_not_an_error(folder: Path) -> None:
     with turnlog.open("sqlite:///log.db") as log:
         log.record("long", *(turnlog.UserUttered("x" * 1000) for _ in range(500)))
     command = [sys.executable, "-m", "turnlog", "export", "--format", "jsonl", "--out", "-"]

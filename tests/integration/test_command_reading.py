@@ -1,4 +1,4 @@
-"""`list`, `show --dialogue` and `why`: what is asked for, and what never was."""
+"""`list`, `show --dialogue` and `why`: existing and missing things."""
 
 from __future__ import annotations
 
@@ -133,13 +133,13 @@ def test_why_says_what_led_to_a_slot_an_action_and_a_message(talk: str) -> None:
         (["--event", "99"], "event 99 does not exist"),
     ],
 )
-def test_why_of_what_is_not_there_is_named(talk: str, asked: list[str], said: str) -> None:
+def test_why_names_what_does_not_exist(talk: str, asked: list[str], said: str) -> None:
     ran = run("why", "talk", *asked, "--db", talk)
     assert (ran.status, ran.out) == (2, "")
     assert said in ran.err
 
 
-def test_why_tells_apart_a_slot_without_value_and_one_that_never_was(db: str) -> None:
+def test_why_distinguishes_a_slot_without_a_value_from_an_unknown_one(db: str) -> None:
     with turnlog.open(db) as log:
         log.record("a", SlotsDeclared((Slot("size"),)), SlotSet("city", "Rome"))
         log.record("a", SlotSet("city", None))
@@ -152,4 +152,4 @@ def test_why_tells_apart_a_slot_without_value_and_one_that_never_was(db: str) ->
     assert (ran.status, ran.out) == (2, "")
     assert ran.err == ("turnlog: conversation 'a': unknown slot 'ctiy'; did you mean 'city'?\n")
     assert run("why", "b", "city", "--db", db).status == 2
-    assert run("why", "nobody", "city", "--db", db).status == 2
+    assert run("why", "missing", "city", "--db", db).status == 2

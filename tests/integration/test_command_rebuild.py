@@ -93,7 +93,7 @@ def test_a_forced_rebuild_leaves_no_head_without_rows_and_is_shown(
     assert "LogRebuilt" in run("log", "--upkeep").out
 
 
-def test_the_log_command_wants_a_conversation_or_the_upkeep(file: Path) -> None:
+def test_the_log_command_needs_a_conversation_or_upkeep(file: Path) -> None:
     assert (run("log").status, run("log", "alice", "--upkeep").status) == (2, 2)
 
 

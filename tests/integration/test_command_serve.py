@@ -1,4 +1,4 @@
-"""`turnlog serve` with a port that cannot be: one line that names the option."""
+"""`turnlog serve` with an impossible port: one line that names the option."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.command_line import run
 
 
 @pytest.mark.parametrize("port", ["80000", "-1", "http"])
-def test_a_port_that_is_none_is_wrong_usage(port: str) -> None:
+def test_an_impossible_port_is_wrong_usage(port: str) -> None:
     ran = run("serve", "--port", port)
     assert ran.status == 2
     assert "--port" in ran.err

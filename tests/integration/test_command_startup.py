@@ -64,7 +64,7 @@ def test_help_loads_no_log(arguments: list[str]) -> None:
         ["stats"],
     ],
 )
-def test_a_reading_command_loads_the_log_and_no_more(db: str, arguments: list[str]) -> None:
+def test_a_reading_command_loads_only_the_log(db: str, arguments: list[str]) -> None:
     assert loaded(COMMAND, *arguments, "--db", db) <= {
         "typer", "msgspec", "eventsourcing", "sqlite3",
     }  # fmt: skip

@@ -85,13 +85,13 @@ def test_a_terminal_gets_a_page_at_a_time(count: int, monkeypatch: pytest.Monkey
     assert lines.count("n") == max(1, -(-count // 100))
 
 
-def test_what_is_wrong_is_told_before_a_header(db: str) -> None:
+def test_errors_come_before_a_header(db: str) -> None:
     ran = run("list", "--where", "nonsense", "--db", db)
     assert (ran.status, ran.out) == (2, "")
     assert run("list", "--where", "tag=none", "--db", db).out.count("\n") == 1
 
 
-def test_a_time_can_be_given_back(db: str) -> None:
+def test_a_printed_time_can_be_passed_back(db: str) -> None:
     started = rows(run("list", "--db", db).out)[1][3]
     assert run("show", "alice", "--at", started, "--json", "--db", db).json["event"] == 2
     assert started in run("show", "alice", "--db", db).out
@@ -106,7 +106,7 @@ def test_a_terminal_gets_a_table_that_fits(db: str) -> None:
 
 
 def on_a_terminal(*arguments: str) -> str:
-    """What a command prints where stdout is a terminal."""
+    """The output of a command if stdout is a terminal."""
     terminal, its_end = pty.openpty()
     command = [sys.executable, "-m", "turnlog", *arguments]
     environment = {**os.environ, "COLUMNS": "80", "TERM": "dumb"}

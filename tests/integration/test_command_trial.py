@@ -1,4 +1,4 @@
-"""`turnlog replay ID --from-turn N`: it goes on alone, tells how, and keeps it if asked."""
+"""`turnlog replay ID --from-turn N`: the bot continues, answers are shown, and kept on request."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_lines_say_what_was_said_and_how_it_differs(db: str) -> None:
     assert "not for stdout" in ran.err
 
 
-def test_a_bot_that_goes_by_the_record_ends_with_status_0(db: str) -> None:
+def test_a_bot_that_answers_as_recorded_exits_with_0(db: str) -> None:
     ran = run("replay", "anna", "--bot", "tried_shop:bot", "--from-turn", "1")
     assert ran.status == 0
     assert ran.out.splitlines()[-1] == "3 turns, 0 differ from the record"
@@ -83,7 +83,7 @@ def test_a_kept_trial_is_a_fork_that_is_shown_compared_and_replayed(db: str) -> 
     assert again.out == ""
 
 
-def test_another_bot_goes_on_beside_it(db: str) -> None:
+def test_another_bot_continues_next_to_it(db: str) -> None:
     options = ["--from-turn", "3", "--beside", "tried_shop:dear"]
     ran = run("replay", "anna", "--bot", "tried_shop:bot", *options, "--json")
     [line] = ran.lines
@@ -102,7 +102,7 @@ def test_another_bot_goes_on_beside_it(db: str) -> None:
         (["--edit", '99={"value": 1}'], "event 99 does not exist"),
     ],
 )
-def test_what_cannot_be_tried_is_refused(db: str, options: list[str], why: str) -> None:
+def test_an_impossible_trial_is_refused(db: str, options: list[str], why: str) -> None:
     ran = run("replay", "anna", "--bot", "tried_shop:bot", *options)
     assert ran.status == 2
     assert why in ran.err
@@ -157,7 +157,7 @@ def webhook() -> Iterator[str]:
     thread.join()
 
 
-def test_a_bot_behind_a_url_gets_a_sender_id_of_its_own_and_the_past(db: str, webhook: str) -> None:
+def test_a_bot_behind_a_url_gets_its_own_sender_id_and_the_past(db: str, webhook: str) -> None:
     for _ in range(2):
         ran = run("replay", "anna", "--bot", webhook, "--from-turn", "3", "--json")
         assert [event["text"] for event in ran.lines[0]["actual"]] == ["3 so far"]

@@ -56,7 +56,7 @@ def test_what_is_stored_before_a_failure_stays(folder: Path) -> None:
     assert run("stats", "--json").json["conversations"] == 1
 
 
-def test_a_log_that_was_there_or_that_somebody_else_fills_stays(folder: Path) -> None:
+def test_an_existing_log_or_one_that_another_process_fills_stays(folder: Path) -> None:
     turnlog.open("sqlite:///new.db").close()
     assert run("import", "nothing.json").status == 2
     assert Path("new.db").exists()
@@ -68,7 +68,7 @@ def test_a_log_that_was_there_or_that_somebody_else_fills_stays(folder: Path) ->
         assert log.conversation("alice").turn == 1
 
 
-def test_who_has_the_removed_log_open_is_told_before_an_acknowledgement(folder: Path) -> None:
+def test_a_process_with_the_removed_log_open_is_refused(folder: Path) -> None:
     with suppress(ZeroDivisionError), removed_unused("other.db"):
         log = turnlog.open("sqlite:///other.db")
         raise ZeroDivisionError

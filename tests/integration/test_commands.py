@@ -25,7 +25,7 @@ SPOOFED = "a \u202etable\x1b[31m\x07"
 
 @pytest.fixture
 def db(tmp_path: Path) -> str:
-    """alice: two turns and one taken back; bob: one turn without timestamps, imported."""
+    """alice: two turns and a rewound one; bob: one turn without timestamps, imported."""
     url = f"sqlite:///{tmp_path / 'log.db'}"
     clock = iter(range(1000, 9000))
     with turnlog.open(url, clock=lambda: float(next(clock))) as log:
@@ -103,7 +103,7 @@ def test_one_value_of_a_list_is_enough_and_case_is_not_looked_at(
 
 
 @pytest.mark.parametrize("terms", ["people=2", "slot.=2", "tag", "after=soon", "tag=a,nonsense"])
-def test_a_term_that_nobody_knows_is_status_2(db: str, terms: str) -> None:
+def test_an_unknown_term_is_status_2(db: str, terms: str) -> None:
     ran = run("list", "--db", db, "--where", terms)
     assert (ran.status, ran.out, ran.err.count("\n")) == (2, "", 1)
 
@@ -258,7 +258,7 @@ def test_append_takes_one_event_a_list_or_lines(db: str, tmp_path: Path, given: 
     assert run("show", "new", "--json", "--db", db).json["slots"] == {"x": 1}
 
 
-def test_append_reads_stdin_and_says_where_the_conversation_stands(
+def test_append_reads_stdin_and_says_how_long_the_conversation_is(
     db: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = io.BytesIO(b'{"type": "UserUttered", "text": "again", "message_id": "m1"}')
@@ -281,7 +281,7 @@ def test_append_reads_stdin_and_says_where_the_conversation_stands(
         ('"text"', "an event is an object"),
     ],
 )
-def test_append_of_what_is_no_event_records_nothing(
+def test_append_of_anything_but_events_records_nothing(
     db: str, tmp_path: Path, given: str, named: str
 ) -> None:
     file = tmp_path / "events.json"
@@ -375,7 +375,7 @@ def test_a_database_that_cannot_be_is_one_line(url: str, why: str) -> None:
     assert why in ran.err
 
 
-def test_a_terminal_that_knows_few_letters_gets_the_others_escaped(db: str) -> None:
+def test_characters_that_the_terminal_lacks_are_escaped(db: str) -> None:
     with turnlog.open(db) as log:
         log.record("zh", UserUttered("\u4f60\u597d"))
     ran = subprocess.run(
@@ -403,7 +403,7 @@ def test_help_names_every_command() -> None:
     assert [name for name in COMMANDS if f" {name} " not in shown] == []
 
 
-def test_every_command_that_others_rely_on_is_there() -> None:
+def test_every_command_that_others_rely_on_exists() -> None:
     relied_upon = (
         "datasets "
         "import list log show states diff why verify replay export append delete backup restore"

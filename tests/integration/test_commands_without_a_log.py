@@ -1,4 +1,4 @@
-"""A mistyped --db: nothing is created, and nobody is told that all is well."""
+"""A mistyped --db: nothing is created, and the command fails."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CREATE = {"import", "append", "restore", "serve", "demo"}
 """Commands that may create a log."""
 
 WITHOUT = {"keygen", "check-proof", "witness", "keys", "compare", "accept"}
-"""Commands that need none."""
+"""Commands that need no log."""
 
 ARGUMENTS = {
     "list": [],
@@ -74,14 +74,14 @@ def test_a_command_that_needs_a_log_creates_none(command: str, folder: Path) -> 
     assert list(folder.iterdir()) == []
 
 
-def test_an_import_on_trial_creates_none(folder: Path) -> None:
+def test_a_dry_run_of_an_import_creates_no_log(folder: Path) -> None:
     (folder / "in.jsonl").write_text(DIALOGUE)
     ran = run("import", "in.jsonl", "--dry-run", "--db", "sqlite:///mistyped.db")
     assert (ran.status, ran.err) == (2, "turnlog: mistyped.db: no such log\n")
     assert [path.name for path in folder.iterdir()] == ["in.jsonl"]
 
 
-def test_an_empty_file_is_no_log_and_stays_empty(folder: Path) -> None:
+def test_an_empty_file_is_not_a_log_and_stays_empty(folder: Path) -> None:
     (folder / "empty.db").touch()
     ran = run("verify", "--db", "sqlite:///empty.db")
     assert (ran.status, ran.err) == (2, "turnlog: empty.db: no such log\n")
@@ -126,7 +126,7 @@ async def test_the_awaitable_log_is_opened_alike() -> None:
         await turnlog.aopen("sqlite:///mistyped.db", readonly=True)
 
 
-def test_postgresql_without_tables_is_no_log(postgres_url: str) -> None:
+def test_postgresql_without_tables_is_not_a_log(postgres_url: str) -> None:
     assert run("verify", "--db", postgres_url).status == 2
     with pytest.raises(NoSuchLog):
         turnlog.open(postgres_url, readonly=True)

@@ -124,4 +124,4 @@ def test_a_person_is_taken_back_from_an_export_with_pseudonyms(db, tmp_path):
 
 def test_of_ids_there_are_two_kinds(db):
     ran = run("export", "--format", "openai", "--out", "x", "--ids", "none")
-    assert (ran.status, "--ids takes keep or pseudonyms" in ran.err) == (2, True)
+    assert (ran.status, "known: keep, pseudonyms" in ran.err) == (2, True)

@@ -179,7 +179,7 @@ def test_card_and_counts_say_that_somebody_is_left_out(db, tmp_path):
     ran = run("export", "--without", PERSON, "old.jsonl.manifest.json")
     assert "examples in " in ran.out
     assert "old.without.jsonl" in ran.out
-    assert f"left out: {len(THEIRS)} examples of the person's" in ran.err
+    assert f"left out: {len(THEIRS)} examples of the person" in ran.err
     old, new = (note(tmp_path / f"{name}.jsonl.manifest.json") for name in ("old", "old.without"))
     assert new["query"] == {"ids": None, "where": None}
     assert new["options"] == {**old["options"], "pinned": True}

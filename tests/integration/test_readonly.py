@@ -70,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def killed(folder: Path) -> None:
-    """The log as a process leaves it that was killed after it had recorded."""
+    """The log that a process leaves if it is killed after recording."""
     subprocess.run([sys.executable, "-c", KILLED, f"sqlite:///{folder / 'chat.db'}"], check=False)
     assert (folder / "chat.db-wal").stat().st_size > 0
 

@@ -242,7 +242,7 @@ def test_what_to_leave_is_for_who_redacts(tmp_path: Path) -> None:
         log.record("a", UserUttered("hi"), BotUttered("hello"))
     asked = ("--format", "openai", "--out", tmp_path / "x", "--leave", "city", "--db", db)
     ran = run("export", *asked)
-    assert (ran.status, "--leave is for --redact" in ran.err) == (2, True)
+    assert (ran.status, "--leave needs --redact" in ran.err) == (2, True)
 
 
 def test_what_is_redacted_can_be_taken_back(tmp_path: Path) -> None:

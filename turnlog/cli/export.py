@@ -1,4 +1,4 @@
-"""`turnlog export`: conversations become files to learn from, or to take elsewhere."""
+"""`turnlog export`: writes conversations to files, for training or for other systems."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ Format = Annotated[
 Out = Annotated[
     Path | None, valued("--out", "PATH", "The file to write; with --split, the folder.")
 ]
-To = Annotated[str | None, valued("--to", "WHOM", "Who gets it; the log keeps that.")]
+To = Annotated[str | None, valued("--to", "WHOM", "The recipient, recorded in the log.")]
 Unrecorded = Annotated[
     bool,
-    typer.Option("--unrecorded", help="The log keeps nothing of it; the manifest says so."),
+    typer.Option("--unrecorded", help="Do not record it in the log; the manifest says so."),
 ]
 Without = Annotated[
     str | None,
     valued(
-        "--without", "PERSON", "An export again without this person; its manifest comes as the ID."
+        "--without", "PERSON", "Make an export again without this person; pass its manifest as ID."
     ),
 ]
 Jobs = Annotated[
     int, typer.Option("--jobs", metavar="N", min=1, help="Processes, for one file of everything.")
 ]
-Verify = Annotated[
-    Path | None, valued("--verify", "MANIFEST", "Hold an export against the log instead.")
-]
+Verify = Annotated[Path | None, valued("--verify", "MANIFEST", "Make an export again and compare.")]
 
 
 class Recording(NamedTuple):
+    """The options that decide how the export is recorded."""
+
     to: To = None
     unrecorded: Unrecorded = False
 
@@ -74,8 +74,8 @@ def export(
 ) -> None:
     """Write conversations to a file, with a manifest.
 
-    The manifest says where each example comes from. The log keeps what went to whom, so that who
-    has to be told of an erasure is known.
+    The manifest says where each example comes from. The log records what each recipient received,
+    so that recipients can be informed of an erasure.
     """
     if verify is not None:
         _verify(verify)
@@ -84,7 +84,7 @@ def export(
         _without(without, ids or [], out, _ledger(*recording), parting.read_card())
         return
     if format is None or out is None:
-        raise typer.BadParameter("--format and --out are needed")
+        raise typer.BadParameter("pass --format and --out")
     parting.check()
     output.leave_stdout_to(out)
     from turnlog.training.plan import ExportPlan
@@ -116,7 +116,7 @@ def _without(
     card: Card | None,
 ) -> None:
     if len(manifests) != 1:
-        raise typer.BadParameter("--without takes a person and the manifest of one export")
+        raise typer.BadParameter("--without needs a person and the manifest of one export")
     from turnlog.training.remaking import without
 
     with open_log(readonly=True) as log, recorded as ledger, _progress() as progress:
@@ -127,7 +127,7 @@ def _without(
 
 @contextmanager
 def _ledger(recipient: str | None, unrecorded: bool) -> Iterator[Ledger | None]:
-    """Where the export is recorded; None where it is not to be, or cannot be."""
+    """The record of exports; None if the export must not or cannot be recorded."""
     from turnlog.errors import StorageError
     from turnlog.training.ledger import Ledger
 
@@ -146,7 +146,7 @@ def _ledger(recipient: str | None, unrecorded: bool) -> Iterator[Ledger | None]:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A line on stderr that moves on, where stderr is a terminal."""
+    """A progress line on stderr, if it is a terminal."""
     if not sys.stderr.isatty():
         yield lambda done: None
         return
@@ -157,7 +157,7 @@ def _progress() -> Iterator[Progress]:
 
 
 def _verify(manifest: Path) -> None:
-    """Print what differs; exit status 1 where anything does."""
+    """Prints the findings. Exit status 1 if there are any."""
     from msgspec import to_builtins
 
     from turnlog.training.verify import verify

@@ -1,4 +1,4 @@
-"""The options of `turnlog export`, by what they decide."""
+"""The options of `turnlog export`, grouped by what they decide."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ if TYPE_CHECKING:
 Split = Annotated[
     str | None, valued("--split", "PARTS", "A file a part: train=0.8,dev=0.1,test=0.1.")
 ]
-SplitBy = Annotated[str | None, valued("--by", "WHAT", "Split by conversation, else, or by user.")]
+SplitBy = Annotated[str | None, valued("--by", "WHAT", "conversation (the default) or user.")]
 AllowLeaks = Annotated[
-    bool, typer.Option("--allow-leaks", help="Write although users are in more than one part.")
+    bool, typer.Option("--allow-leaks", help="Write even if users are in more than one part.")
 ]
 Include = Annotated[
-    str | None, valued("--include", "WHAT", "What is left out else: rewound,errors,redacted.")
+    str | None,
+    valued("--include", "WHAT", "Include what is otherwise left out: rewound,errors,redacted."),
 ]
 AtPosition = Annotated[
-    int | None, valued("--at-position", "N", "As the log stood then; else as it is.")
+    int | None, valued("--at-position", "N", "The log at that position; default: now.")
 ]
 SkipFaulty = Annotated[
-    bool, typer.Option("--skip-faulty", help="Name what must not be written, write the rest.")
+    bool, typer.Option("--skip-faulty", help="Name what must not be written, and write the rest.")
 ]
 RasaPrefix = Annotated[
     str | None,
@@ -37,7 +38,7 @@ RasaPrefix = Annotated[
     ),
 ]
 Turns = Annotated[
-    int | None, typer.Option("--turns", metavar="N", min=1, help="rasa-*: the last N turns alone.")
+    int | None, typer.Option("--turns", metavar="N", min=1, help="rasa-*: only the last N turns.")
 ]
 TrlType = Annotated[
     str | None,
@@ -55,25 +56,25 @@ Trim = Annotated[
     typer.Option("--trim", help="openai, trl, parquet: end each with the assistant's last answer."),
 ]
 AsIds = Annotated[
-    str | None, valued("--ids", "WHAT", "keep or pseudonyms; else as the format has them.")
+    str | None, valued("--ids", "WHAT", "keep or pseudonyms; default: depends on the format.")
 ]
 Redact = Annotated[
     bool,
     typer.Option("--redact", help="Pseudonyms for people, slots, entities, mails, phones, cards."),
 ]
-Leave = Annotated[
-    str | None, valued("--leave", "NAMES", "Slots and entities that --redact leaves.")
-]
+Leave = Annotated[str | None, valued("--leave", "NAMES", "Slots and entities that --redact keeps.")]
 AsCard = Annotated[
     Path | None,
     valued(
-        "--card", "FACTS", "With --split: a README and more beside the parts; FACTS is a TOML file."
+        "--card",
+        "FACTS",
+        "With --split: a README and more next to the parts; FACTS is a TOML file.",
     ),
 ]
 
 
 class ChosenPast(NamedTuple):
-    """What is written of the log."""
+    """The part of the log that is written."""
 
     where: Where = None
     include: Include = None
@@ -81,7 +82,7 @@ class ChosenPast(NamedTuple):
     skip_faulty: SkipFaulty = False
 
     def fields(self, last: int) -> dict[str, Any]:
-        """Of a plan; last: the position where the log ends."""
+        """Fields of a plan. last: the position where the log ends."""
         from turnlog.training.plan import included
 
         return {
@@ -101,11 +102,12 @@ class Parting(NamedTuple):
     card: AsCard = None
 
     def check(self) -> None:
+        """Raises BadParameter for an unknown value of --by."""
         if self.by not in (None, "conversation", "user"):
-            raise typer.BadParameter("--by takes conversation or user")
+            raise typer.BadParameter(f"unknown --by {self.by!r}; known: conversation, user")
 
     def fields(self) -> dict[str, Any]:
-        """Of a plan."""
+        """Fields of a plan."""
         from turnlog.training.plan import parts
 
         by: By = "user" if self.by == "user" else "conversation"
@@ -118,6 +120,7 @@ class Parting(NamedTuple):
         }
 
     def read_card(self) -> Card | None:
+        """The card with the facts of --card, None without it."""
         if self.card is None:
             return None
         from turnlog.training.card.card import Card
@@ -127,6 +130,8 @@ class Parting(NamedTuple):
 
 
 class FormatSettings(NamedTuple):
+    """The options of single formats."""
+
     prefix: RasaPrefix = None
     turns: Turns = None
     type: TrlType = None
@@ -134,18 +139,21 @@ class FormatSettings(NamedTuple):
     trim: Trim = False
 
     def given(self) -> dict[str, Any]:
+        """The options that were passed."""
         return {name: value for name, value in self._asdict().items() if value not in (None, False)}
 
 
 class Pseudonyms(NamedTuple):
+    """The options that replace ids and values."""
+
     as_ids: AsIds = None
     redact: Redact = False
     leave: Leave = None
 
     def fields(self, format: str) -> dict[str, Any]:
-        """Of a plan."""
+        """Fields of a plan."""
         if self.leave is not None and not self.redact:
-            raise typer.BadParameter("--leave is for --redact")
+            raise typer.BadParameter("--leave needs --redact")
         names = ((self.leave or "").split(",")) if self.redact else ()
         return {
             "pseudonyms": self._are_ids(format),
@@ -157,7 +165,7 @@ class Pseudonyms(NamedTuple):
         from turnlog.serializers.formats import codec
 
         if self.as_ids not in (None, "keep", "pseudonyms"):
-            raise typer.BadParameter("--ids takes keep or pseudonyms")
+            raise typer.BadParameter(f"unknown --ids {self.as_ids!r}; known: keep, pseudonyms")
         kind = codec(format)
         otherwise = not (kind.whole or kind.keeps_ids)
         return otherwise if self.as_ids is None else self.as_ids == "pseudonyms"

@@ -1,4 +1,4 @@
-"""What `turnlog export` says of what it wrote, or did not."""
+"""What `turnlog export` prints about what it wrote or skipped."""
 
 from __future__ import annotations
 
@@ -17,36 +17,38 @@ if TYPE_CHECKING:
     from turnlog.training.plan import ExportPlan
 
 SHOWN = 20
-"""Conversations, and kinds of what is lost, that people are shown by name."""
+"""Conversations and kinds of loss that are named for people; the rest is counted."""
 
 
 def tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
-    """Print what was written, or why nothing was, and exit with the status of that."""
+    """Prints what was written, or why nothing was, and exits with the matching status."""
     from msgspec import to_builtins
 
     from turnlog.training.manifest import place
 
     stopped = totals.stop(plan)
-    beside = None if stopped else place(out, folder=plan.split is not None)
-    manifest = None if beside is None else str(beside)
+    path = None if stopped else place(out, folder=plan.split is not None)
+    manifest = None if path is None else str(path)
     examples = sum(file.examples for file in totals.files.values())
     written = amount(examples, "example")
     described: dict[str, Any] = {"examples": examples, "manifest": manifest}
     output.document(
         {**described, "position": plan.position, **to_builtins(totals)},
-        human=lambda: None if stopped else output.say(f"{written} in {out}, {_told(manifest)}"),
+        human=lambda: (
+            None if stopped else output.say(f"{written} in {out}, {_manifest_text(manifest)}")
+        ),
     )
     _note_all(totals)
     if totals.faulty and not plan.skip_faulty:
         output.note("nothing is written; --json names them all, --skip-faulty leaves them out")
     elif stopped:
-        output.note("nothing is written; --by user keeps users whole, --allow-leaks writes it so")
+        output.note("nothing is written; --by user avoids leaks, --allow-leaks writes them")
     if stopped or (totals.refused and not plan.skip_faulty):
         raise typer.Exit(2)
 
 
-def _told(manifest: str | None) -> str:
-    return f"manifest {manifest}" if manifest else "no manifest beside what is not a file"
+def _manifest_text(manifest: str | None) -> str:
+    return f"manifest {manifest}" if manifest else "no manifest, because the output is not a file"
 
 
 def _contradiction(found: Contradiction) -> str:
@@ -55,7 +57,7 @@ def _contradiction(found: Contradiction) -> str:
 
 
 def _note_all(totals: Totals) -> None:
-    """What is worth knowing beside the examples, on stderr."""
+    """Prints notes about the examples on stderr."""
     _some("must not be written", (str(fault) for fault in totals.faulty), len(totals.faulty))
     _some("refused", (str(fault) for fault in totals.refused), len(totals.refused))
     nothing = (f"conversation {id!r}" for id in totals.nothing)
@@ -71,9 +73,9 @@ def _note_all(totals: Totals) -> None:
     against = (_contradiction(each) for each in totals.contradictions)
     _some("left out, the evidence contradicts itself", against, len(totals.contradictions))
     if (revoked := totals.revoked) is not None:
-        output.note(f"left out: {amount(revoked.examples, 'example')} of the person's")
+        output.note(f"left out: {amount(revoked.examples, 'example')} of the person")
         if revoked.gone:
-            output.note(f"left out: {amount(revoked.gone, 'example')} that the log lost since")
+            output.note(f"left out: {amount(revoked.gone, 'example')} that the log has since lost")
     _note_parts(totals)
 
 

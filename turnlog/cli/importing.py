@@ -1,4 +1,4 @@
-"""`turnlog import`: files and folders become conversations."""
+"""`turnlog import`: stores the conversations of files and folders."""
 
 from __future__ import annotations
 
@@ -25,29 +25,30 @@ EPILOG = listed(READABLE)
 INTERRUPTED = 130
 ENDING = b"ending after this conversation; Ctrl-C again ends at once\n"
 SHOWN = 20
-"""Refused conversations and skipped files that people are shown."""
+"""Refused conversations and skipped files that are named for people; the rest is counted."""
 
 Paths = Annotated[
     list[Path], typer.Argument(metavar="PATH...", help="Files and folders; also database URLs.")
 ]
 Format = Annotated[
-    str | None, typer.Option("--format", metavar="F", help="One of those below; else recognised.")
+    str | None,
+    typer.Option("--format", metavar="F", help="One of those below; default: recognised."),
 ]
 Prefix = Annotated[
-    str, typer.Option("--id-prefix", metavar="P", help="Put this before every conversation's id.")
+    str, typer.Option("--id-prefix", metavar="P", help="A prefix for every conversation's id.")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Store nothing; say what would be.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Store nothing; say what would be stored.")]
 Domain = Annotated[
     Path | None,
-    typer.Option("--domain", metavar="PATH", help="rasa-*: a domain.yml that declares the slots."),
+    typer.Option("--domain", metavar="PATH", help="rasa-*: a domain.yml that declares slots."),
 ]
 MaxBytes = Annotated[
     int | None,
-    typer.Option("--max-conversation", metavar="BYTES", help="Refuse larger ones (64000000)."),
+    typer.Option(
+        "--max-conversation", metavar="BYTES", help="Refuse larger conversations (64000000)."
+    ),
 ]
-Jobs = Annotated[
-    int, typer.Option("--jobs", metavar="N", min=1, help="Processes that read JSON; one writes.")
-]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="Processes that read JSON.")]
 
 
 def import_(
@@ -61,7 +62,7 @@ def import_(
 ) -> None:
     """Store the conversations of files and folders.
 
-    What is there already is stored once; what goes on is extended.
+    Known events are stored once; conversations with new events are extended.
     """
     from turnlog.engine.importing import import_files
     from turnlog.serializers.shared.codec import Limits
@@ -90,9 +91,9 @@ def import_(
 
 
 def _leave(done: Imported, *, stopped: bool) -> None:
-    """With the status that says how it went."""
+    """The result, with its exit status."""
     if stopped:
-        output.note("interrupted: what is counted is stored; the same command goes on from there")
+        output.note("interrupted: what is counted is stored; run the same command again to resume")
         raise typer.Exit(INTERRUPTED)
     if done.refused:
         raise typer.Exit(2)
@@ -100,14 +101,16 @@ def _leave(done: Imported, *, stopped: bool) -> None:
 
 @contextmanager
 def _ctrl_c() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed: the first ends the import in good order, the next at once."""
+    """Whether Ctrl-C was pressed: the first lets the import finish its commit, the next
+    stops it.
+    """
     pressed: list[int] = []
 
     def note(signum: int, frame: object) -> None:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(signum)
-        os.write(2, ENDING)  # whatever stderr is in the middle of
+        os.write(2, ENDING)  # safe in the middle of another write
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
@@ -121,7 +124,7 @@ def _ctrl_c() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _progress() -> Iterator[Progress]:
-    """A line on stderr that moves on, where stderr is a terminal."""
+    """A progress line on stderr, if it is a terminal."""
     if not sys.stderr.isatty():
         yield lambda path, events: None
         return
@@ -148,7 +151,7 @@ def _print(done: Imported, *, dry_run: bool) -> None:
         f" {len(done.refused):,} refused, {amount(len(done.skipped), 'file')} skipped"
     )
     for kind, count in done.unknown.items():
-        output.say(f"unknown type {kind}: {amount(count, 'event')}, kept as it came")
+        output.say(f"unknown type {kind}: {amount(count, 'event')}, stored unchanged")
     for note in done.notes[:SHOWN]:
         output.note(f"note: {_one_line(note)}")
     if len(done.notes) > SHOWN:

@@ -1,4 +1,4 @@
-"""Bots that behave in one way each."""
+"""Bots that each behave in one way."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def hanging(conversation: Any, message: Any) -> list[Any]:
 
 
 async def stubborn(conversation: Any, message: Any) -> list[Any]:
-    """Will not be cancelled."""
+    """Ignores its cancellation."""
     for _ in range(4):
         try:
             await asyncio.sleep(1)
@@ -55,12 +55,12 @@ async def stubborn(conversation: Any, message: Any) -> list[Any]:
 
 
 async def impossible(conversation: Any, message: Any) -> list[Any]:
-    """Answers with what no log can hold."""
+    """Answers with something that no log can store."""
     return [BotUttered("not a number", {"custom": float("nan")})]
 
 
 async def calling(conversation: Any, message: Any) -> list[Any]:
-    """Calls tools that take their time, and says how often they ran."""
+    """Calls slow tools, and says how often they ran."""
     first = await conversation.call("count", of="first")
     second = await conversation.call("count", of="second")
     return [f"{message.text}: {first} and {second}"]
@@ -84,7 +84,7 @@ async def reading(conversation: Any, message: Any) -> list[Any]:
 
 
 async def forever(of: str) -> int:
-    """A first tool that takes long where a file of that name is not there, and makes it."""
+    """A first tool that is slow unless a file of that name exists, and makes the file."""
     if not Path(of).exists():
         Path(of).touch()
         await asyncio.sleep(3600)
@@ -92,7 +92,7 @@ async def forever(of: str) -> int:
 
 
 async def owing(conversation: Any, message: Any) -> list[Any]:
-    """Answers only where it is asked again."""
+    """Answers only when it is asked again."""
     await conversation.call("forever", of=message.text)
     return ["answered"]
 

@@ -1,4 +1,4 @@
-"""A Socket.IO client that keeps all it hears, in order."""
+"""A Socket.IO client that keeps everything it receives, in order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Client:
         return [data for heard, data in self.heard if heard == name]
 
     async def until(self, count: int, name: str, *, seconds: float = 15) -> list[Any]:
-        """The data of the first `count` events of a name, once they were heard."""
+        """The data of the first `count` events of a name, once they have come."""
         await self.when(lambda: len(self.all(name)) >= count, seconds=seconds)
         return self.all(name)[:count]
 
@@ -38,7 +38,7 @@ class Client:
                 await self._more.wait()
 
     def events(self) -> list[int]:
-        """The numbers of the messages heard, as they came."""
+        """The numbers of the received messages, in order of arrival."""
         return [data["event"] for name, data in self.heard if name.endswith("_uttered")]
 
     async def session(self, namespace: str = "/", **request: Any) -> Any:

@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
-    """A server with the booking bot, without authentication; sessions keep apart."""
+    """A server with the booking bot and no authentication; sessions keep apart."""
     with turnlog_part.running() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def naming_server() -> Iterator[Server]:
-    """One whose clients name their session ids."""
+    """A server whose clients name their session ids."""
     with turnlog_part.running("--client-ids") as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def chosen_server() -> Iterator[Server]:
-    """One whose bot is the one that the conversation's id names, up to its dash."""
+    """A server whose bot is named by the conversation's id, up to its dash."""
     bot = "tests.integration.live.bots:chosen"
     with turnlog_part.running("--client-ids", "--bot-timeout", "1", bot=bot) as running:
         yield running

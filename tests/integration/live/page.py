@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 
 WORK = ("reasoning", "tool_called", "tool_returned", "measured")
-"""Types of messages that say what the bot did for an answer."""
+"""Types of messages with the work behind an answer."""
 
 Told = tuple[str, int | None, Any]
 """Name, id and data of a server-sent event."""
 
 
 class ChatPage:
-    """A session of its own, or the one of a token."""
+    """A new session, or the one of a token."""
 
     def __init__(self, http: httpx.AsyncClient, begun: dict[str, Any]) -> None:
         self.http = http
@@ -53,7 +53,7 @@ class ChatPage:
                     event = {}
 
     async def heard(self, count: int, after: int = 0) -> list[dict[str, Any]]:
-        """The first `count` messages after an event that were said, as the stream gives them."""
+        """The first `count` messages after an event, from the stream."""
         found: list[dict[str, Any]] = []
         async for name, _, data in self.stream(after):
             said = data if name == "message" else []
@@ -65,7 +65,7 @@ class ChatPage:
 
 @asynccontextmanager
 async def opened(url: str, **asked: Any) -> AsyncIterator[ChatPage]:
-    """asked: what the session request holds, a token for instance."""
+    """asked: the body of the session request, such as a token."""
     async with httpx.AsyncClient(base_url=url, timeout=20) as http:
         begun = (await http.post("/chat/session", json=asked)).raise_for_status().json()
         yield ChatPage(http, begun)

@@ -1,4 +1,4 @@
-"""Bots that yield their answers, in one way each."""
+"""Bots that yield their answers, each in one way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from turnlog import (
 
 
 async def words(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """A message of chunks, a whole one, another of chunks."""
+    """A message in chunks, a whole one, and another in chunks."""
     for word in ("one ", "two ", "three"):
         yield Chunk(word)
         await asyncio.sleep(0.05)
@@ -57,7 +57,7 @@ async def stalling(conversation: Any, message: Any) -> AsyncIterator[Any]:
 
 
 async def waiting(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """Does not come to its end in a server whose folder has the file `wait`."""
+    """Does not end in a server whose folder has the file `wait`."""
     yield str(await conversation.call("look", day="today"))
     yield Chunk("and ")
     while Path("wait").exists():
@@ -66,7 +66,7 @@ async def waiting(conversation: Any, message: Any) -> AsyncIterator[Any]:
 
 
 async def slowly(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """Its tool takes longer than it may be idle."""
+    """Its tool takes longer than the idle timeout."""
     yield Chunk("begun ")
     yield Chunk(str(await conversation.call("rest")))
 
@@ -77,14 +77,14 @@ async def rest() -> str:
 
 
 async def endless(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """Goes on for as long as it may, one word each tenth of a second."""
+    """Continues for as long as it may, with one word every tenth of a second."""
     for number in range(10_000):
         yield Chunk(f"{number} ")
         await asyncio.sleep(0.1)
 
 
 async def stubborn(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """Will not be cancelled, and goes on."""
+    """Ignores its cancellation and continues."""
     yield Chunk("begun")
     for _ in range(30):
         try:
@@ -95,7 +95,7 @@ async def stubborn(conversation: Any, message: Any) -> AsyncIterator[Any]:
 
 
 async def patiently(conversation: Any, message: Any) -> list[Any]:
-    """Does not stream, and takes its time."""
+    """Does not stream, and is slow."""
     await asyncio.sleep(3600)
     return []
 
@@ -106,7 +106,7 @@ async def impossible(conversation: Any, message: Any) -> AsyncIterator[Any]:
 
 
 async def echoing(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """Says what it was told: as reasoning, as a tool's name, as chunks and as what it took."""
+    """Repeats the message: as reasoning, as a tool's name, as chunks and as usage."""
     yield ReasoningAdded(message.text)
     for letter in message.text:
         yield Chunk(letter)
@@ -114,7 +114,7 @@ async def echoing(conversation: Any, message: Any) -> AsyncIterator[Any]:
 
 
 async def gated(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """Answers as `working` does, and waits in the middle of a message until there is a file."""
+    """Answers as `working` does, and waits in the middle of a message for a file."""
     async for piece in working(conversation, message):
         yield piece
         while piece == Chunk("There **is** ") and not Path("go").exists():
@@ -122,7 +122,7 @@ async def gated(conversation: Any, message: Any) -> AsyncIterator[Any]:
 
 
 async def working(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """Everything that a page shows of an answer."""
+    """Everything of an answer that a page shows."""
     yield ReasoningAdded("They ask for a table; look whether there is one.")
     yield Chunk("Let me look. ")
     free = await conversation.call("look", day="today")
@@ -136,7 +136,7 @@ async def working(conversation: Any, message: Any) -> AsyncIterator[Any]:
 
 
 async def early(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """One message at once, and then nothing for long."""
+    """One message immediately, and then nothing for long."""
     yield "first"
     await asyncio.sleep(3600)
 

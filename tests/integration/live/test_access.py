@@ -1,4 +1,4 @@
-"""Given a server, when somebody reads over HTTP, then roles count and readings are recorded."""
+"""Given a server, when a user reads over HTTP, then roles count and readings are recorded."""
 
 from __future__ import annotations
 
@@ -71,13 +71,13 @@ def test_a_role_grants_what_it_names_and_no_more(guarded: Server):
 
 
 @pytest.mark.parametrize("roles", ["read", ["read", "rule"], [["read"]], None, {"read": 1}])
-def test_roles_that_there_are_not_are_refused(guarded: Server, roles: Any):
+def test_unknown_roles_are_refused(guarded: Server, roles: Any):
     claims = {"sub": "Eva", "roles": roles, "exp": time.time() + 600}
     given = {"Authorization": f"Bearer {jwt.encode(claims, KEY, 'HS256')}"}
     assert httpx.get(guarded.url + EVENTS, headers=given).status_code == 401
 
 
-def test_a_token_without_roles_is_what_it_was(guarded: Server):
+def test_a_token_without_roles_has_every_role(guarded: Server):
     claims = {"sub": "B", "exp": time.time() + 600}
     given = {"Authorization": f"Bearer {jwt.encode(claims, KEY, 'HS256')}"}
     assert httpx.get(guarded.url + EVENTS, headers=given).status_code == 200
@@ -97,7 +97,7 @@ def test_nothing_is_recorded_unless_the_log_is_set_to_it(guarded: Server, db: st
     assert read(db) == []
 
 
-def test_who_reads_what_and_why_is_recorded_before_it_is_shown(guarded: Server, db: str):
+def test_who_reads_what_and_why_is_recorded_first(guarded: Server, db: str):
     with turnlog.open(db) as log:
         set_recording(log, on=True, actor="the DPO")
     why = {"Turnlog-Reason": "complaint 7"}

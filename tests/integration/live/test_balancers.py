@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.parts.server import Server
 
 STICKY = {"nginx": "hash $remote_addr", "haproxy": "balance source"}
-"""The line that brings a client to the same server each time."""
+"""The line that keeps each client at the same server."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ async def test_polling_clients_stay_with_their_server(two: list[Server], name: s
 
 
 @pytest.mark.parametrize("name", STICKY)
-async def test_without_the_snippets_line_they_do_not(two: list[Server], name: str) -> None:
+async def test_without_the_snippets_line_they_do_not_stay(two: list[Server], name: str) -> None:
     with needing(name), balancers.running(name, two, without=STICKY[name]) as url:
         assert 400 in await polls(url)
     with needing(name), balancers.running(name, two) as url:
@@ -50,7 +50,7 @@ async def test_without_the_snippets_line_they_do_not(two: list[Server], name: st
 
 
 async def polls(url: str) -> list[int]:
-    """What the first requests of a connection by polling are answered with."""
+    """The answers to the first requests of a connection by polling."""
     handshake = {"EIO": "4", "transport": "polling"}
     async with httpx.AsyncClient(base_url=url, timeout=20) as http:
         begun = (await http.get("/socket.io/", params=handshake)).text

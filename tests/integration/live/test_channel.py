@@ -30,7 +30,7 @@ async def test_a_plain_client_gets_a_session_id_and_answers(server: Server) -> N
         }
 
 
-async def test_a_session_goes_on_under_its_id(server: Server) -> None:
+async def test_a_session_continues_under_its_id(server: Server) -> None:
     async with connected(server.url) as client:
         id = await client.session()
         await client.say("a table for two", session_id=id)
@@ -130,7 +130,7 @@ async def test_without_persistence_the_socket_is_the_session() -> None:
             await client.until(1, "bot_uttered")
 
 
-async def test_messages_of_a_conversation_are_answered_in_order_and_others_at_once(
+async def test_messages_are_answered_in_order_and_conversations_concurrently(
     chosen_server: Server,
 ) -> None:
     now = asyncio.get_running_loop().time
@@ -210,7 +210,7 @@ async def test_the_webhook_answers_as_rasas_and_streams(server: Server) -> None:
             assert (refused.status_code, refused.json()["status"]) == (400, "failure")
 
 
-async def test_a_sender_of_the_webhook_who_was_deleted_begins_anew(server: Server) -> None:
+async def test_a_deleted_sender_of_the_webhook_begins_again(server: Server) -> None:
     async with httpx.AsyncClient(base_url=server.url) as http:
 
         async def say(text: str) -> object:
@@ -227,7 +227,7 @@ async def test_a_sender_of_the_webhook_who_was_deleted_begins_anew(server: Serve
 async def test_a_message_of_a_deleted_conversation_that_comes_again_opens_nothing(
     server: Server,
 ) -> None:
-    """It is known, so that who delivers it stops; and nobody behind it waits for ever."""
+    """A repeat is known, so its sender stops, and no later message waits forever."""
     events = "/v1/conversations/gone/events"
     async with httpx.AsyncClient(base_url=server.url, timeout=20) as http:
 
@@ -319,5 +319,5 @@ async def test_a_conversation_is_forked_over_http(naming_server: Server) -> None
         page = (await http.get("/fork/events")).json()
         assert [event.get("text") for event in page["events"]] == ["one", None]
         assert (await http.post("/forked/fork", json=asked)).status_code == 400
-        assert (await http.post("/nobody/fork", json={"as": "other"})).status_code == 404
+        assert (await http.post("/missing/fork", json={"as": "other"})).status_code == 404
         assert (await http.post("/forked/fork", json={"turn": 1})).status_code == 400

@@ -1,4 +1,4 @@
-"""A checkout over HTTP: where it goes on, in order with what else goes on."""
+"""A checkout over HTTP: where the conversation continues, in order with other work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def http(server: Server) -> Any:
         yield client
 
 
-def test_it_goes_on_from_there_once_for_a_key(http: httpx.Client) -> None:
+def test_a_checkout_happens_once_for_a_key(http: httpx.Client) -> None:
     http.post("/checkout-1/events", json=SAID).raise_for_status()
     asked, key = {"branch": "retry", "turn": 1}, {"Idempotency-Key": "k"}
     first = http.post("/checkout-1/checkout", json=asked, headers=key)
@@ -35,7 +35,7 @@ def test_it_goes_on_from_there_once_for_a_key(http: httpx.Client) -> None:
 @pytest.mark.parametrize(
     ("id", "asked", "status"),
     [
-        ("nobody", {"branch": "x"}, 404),
+        ("missing", {"branch": "x"}, 404),
         ("checkout-2", {}, 400),
         ("checkout-2", {"turn": 1, "event": 1}, 400),
         ("checkout-2", {"turn": 9}, 400),
@@ -44,7 +44,7 @@ def test_it_goes_on_from_there_once_for_a_key(http: httpx.Client) -> None:
         ("checkout-2", {"branch": ""}, 400),
     ],
 )
-def test_what_cannot_be_checked_out_is_refused(
+def test_an_impossible_checkout_is_refused(
     http: httpx.Client, id: str, asked: dict[str, Any], status: int
 ) -> None:
     if http.get("/checkout-2/events").status_code == 404:

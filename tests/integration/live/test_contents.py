@@ -1,4 +1,4 @@
-"""Given bytes in a conversation, when they are asked for, then they come as a download."""
+"""Given bytes in a conversation, when a client requests them, then they come as a download."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from turnlog import ForeignRecorded, MediaAdded, MessageRedacted, UserUttered
 
 PAGE = b"<script>document.title = 'run'</script>"
 FILM = os.urandom(3_000_001)
-"""Of which the last piece is not a whole one."""
+"""The last piece is not a full one."""
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Server]:
-    """A server with a token and a key; A and B hold bytes."""
+    """A server with a token and a key; A and B have bytes."""
     with turnlog_part.running("--auth-token", ADMIN, "--jwt-key", KEY) as server:
         with turnlog.open(f"sqlite:///{server.folder}/chat.db") as log:
             for id in ("A", "B/ö"):
@@ -73,20 +73,20 @@ def test_the_bytes_come_as_a_download_that_no_browser_runs(guarded: Server, id: 
 
 
 @pytest.mark.parametrize("event", [0, 1, 10, 11, 2**63, 10**30, -1, "x"])
-def test_an_event_that_has_none_is_not_found(guarded: Server, event: Any) -> None:
+def test_an_event_without_bytes_is_not_found(guarded: Server, event: Any) -> None:
     answer = asked(guarded, event)
     assert answer.status_code == 404, answer.text
     assert "unexpected" not in answer.text
 
 
-def test_a_token_gives_the_contents_of_its_own_conversation_alone(guarded: Server) -> None:
+def test_a_token_gives_only_the_contents_of_its_conversation(guarded: Server) -> None:
     assert asked(guarded, 2, by=token(sub="A")).status_code == 200
     assert asked(guarded, 2, "B/ö", by=token(sub="A")).status_code == 403
     assert asked(guarded, 2, by="no token").status_code == 401
-    assert asked(guarded, 2, "nobody").status_code == 404
+    assert asked(guarded, 2, "missing").status_code == 404
 
 
-def test_the_inspector_gives_them_to_who_may_read(guarded: Server) -> None:
+def test_the_inspector_gives_them_to_authorised_readers(guarded: Server) -> None:
     url = f"{guarded.url}/inspect/api/content"
     query: dict[str, Any] = {"conversation": "A", "event": 2}
     assert httpx.get(url, params=query).status_code == 401

@@ -20,7 +20,7 @@ MANY = 2 * PAGE + 50
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """Conversations whose order of id is not the one they were recorded in."""
+    """Conversations recorded in another order than that of their ids."""
     with turnlog_part.running(bot=None) as server:
         with opened(server) as log:
             for number in range(MANY):
@@ -39,7 +39,7 @@ def page(server: Server, **query: Any) -> tuple[list[str], Any]:
     return [line["conversation"] for line in found["conversations"]], found["more"]
 
 
-def test_pages_follow_each_other_and_repeat_nobody_while_the_log_grows(server: Server) -> None:
+def test_pages_follow_each_other_without_repeats_while_the_log_grows(server: Server) -> None:
     with opened(server) as log:
         order = [head.conversation for head, _ in log.heads(newest=True)]
     first, more = page(server)
@@ -66,7 +66,7 @@ def test_a_search_is_paged_too(server: Server) -> None:
 @pytest.mark.parametrize(
     "query", [{"after": "0"}, {"after": "x"}, {"after": str(2**63)}, {"search": "kind:nothing"}]
 )
-def test_what_makes_no_sense_is_refused(server: Server, query: dict[str, str]) -> None:
+def test_meaningless_requests_are_refused(server: Server, query: dict[str, str]) -> None:
     answer = httpx.get(f"{server.url}/inspect/api/conversations", params=query, timeout=20)
     assert answer.status_code == 400
     assert next(iter(query)) in answer.text or "'nothing'" in answer.text

@@ -21,7 +21,7 @@ from turnlog.server.settings import Settings
 
 @asynccontextmanager
 async def serving(settings: Settings, bot: LoadedBot) -> AsyncIterator[Services]:
-    """What a server is made of, without its routes; it ends as one does."""
+    """The parts of a server, without its routes; it ends as a server does."""
     async with turnlog.aopen(settings.db) as log:
         services = Services(settings, log, b"secret", bot=bot, clock=time.time)
         async with services.feed.running():

@@ -1,4 +1,4 @@
-"""Every route of the OpenAPI document, with what no client should send: never a 5xx."""
+"""Every route of the OpenAPI document, with requests that no client should send: never a 5xx."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Route(NamedTuple):
 
 @pytest.fixture(scope="module")
 def http() -> Iterator[httpx.Client]:
-    """A client of a server of its own, that may be filled with nonsense; the page's session."""
+    """A client of a separate server that may be filled with nonsense; the page's session."""
     with (
         turnlog_part.running("--client-ids") as server,
         httpx.Client(base_url=server.url, timeout=20) as client,
@@ -71,7 +71,7 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def routes(http: httpx.Client) -> list[Route]:
-    """Those that delete come last."""
+    """The routes, with those that delete last."""
     found = []
     for path, methods in http.get("/openapi/openapi.json").json()["paths"].items():
         for method, described in methods.items():
@@ -85,7 +85,7 @@ def asked(
     http: httpx.Client, route: Route, parts: list[str], query: dict[str, str], body: bytes,
     headers: dict[str, str],
 ) -> int:  # fmt: skip
-    """The status of an answer; what never ends is not read to its end."""
+    """The status of an answer; an endless one is not read to its end."""
     path = "/".join(
         parts.pop() if "{" in step and parts else "x" if "{" in step else step
         for step in route.path.split("/")

@@ -32,7 +32,7 @@ def texts(rows: list[list[Any]]) -> list[list[str | None]]:
     return [[text(one), text(other)] for one, other in rows]
 
 
-def test_a_fork_differs_from_its_origin_where_it_goes_on(log: Turnlog) -> None:
+def test_a_fork_differs_from_its_origin_where_it_continues(log: Turnlog) -> None:
     found = comparison(log.conversation("fork"), log.conversation("origin"))
     assert found["shared"] == 4
     assert found["slots"] == {"n": ["three", "two"]}
@@ -49,7 +49,7 @@ def test_two_moments_of_one_conversation_have_what_came_between(log: Turnlog) ->
     assert all(one is None for one, _ in found["rows"])
 
 
-def test_times_and_ids_are_no_difference_and_many_events_are_counted(log: Turnlog) -> None:
+def test_times_and_ids_do_not_differ_and_many_events_are_counted(log: Turnlog) -> None:
     with turnlog.open("memory:", clock=lambda: 5.0) as other:
         for text in ("hi", "two"):
             other.record("origin", UserUttered(text, message_id=text), SlotSet("n", text))

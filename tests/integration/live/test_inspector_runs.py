@@ -1,4 +1,4 @@
-"""The inspector shows the groups of a kept run, and nothing of it that was redacted since."""
+"""The inspector shows the groups of a kept run, without anything redacted since."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECRET = "Xanthippe"
 
 
 def replayed(db: str, out: Path) -> None:
-    """A run of the booking bot, which differs from what is recorded."""
+    """A run of the booking bot, which differs from the record."""
     command = [sys.executable, "-m", "turnlog", "replay", "--all", "--db", db, "--bot", BOT]
     done = subprocess.run([*command, "--out", str(out)], capture_output=True, check=False)
     assert done.returncode == 1, done.stderr.decode()
@@ -30,7 +30,7 @@ def replayed(db: str, out: Path) -> None:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run beside its log."""
+    """A run in the folder of its log."""
     with turnlog.open(f"sqlite:///{tmp_path}/chat.db") as log:
         for id in ("a", "b", "c"):
             log.record(id, UserUttered("a table for two"), SlotSet("people", 3), BotUttered("Ok"))
@@ -62,10 +62,10 @@ def test_groups_and_their_places_are_those_of_the_run(server: Server) -> None:
         assert len({place["conversation"] for place in here}) == group["conversations"]
         assert group["example"] in here
         assert not group["accepted"]
-    told = asked(server, "differences", conversation="a")
-    assert [each["turn"] for each in told] == sorted({each["turn"] for each in told})
-    assert all(each["expected"] != each["actual"] for each in told)
-    assert asked(server, "differences", conversation="nobody") == []
+    found = asked(server, "differences", conversation="a")
+    assert [each["turn"] for each in found] == sorted({each["turn"] for each in found})
+    assert all(each["expected"] != each["actual"] for each in found)
+    assert asked(server, "differences", conversation="missing") == []
 
 
 def test_what_is_redacted_or_deleted_later_leaves_groups_and_differences(
@@ -73,8 +73,10 @@ def test_what_is_redacted_or_deleted_later_leaves_groups_and_differences(
 ) -> None:
     def answers() -> str:
         ways: list[dict[str, str]] = [{}, {"conversation": "secret"}]
-        told = [httpx.get(f"{server.url}/inspect/api/differences", params=way).text for way in ways]
-        return httpx.get(f"{server.url}/inspect/api/groups").text + "".join(told)
+        found = [
+            httpx.get(f"{server.url}/inspect/api/differences", params=way).text for way in ways
+        ]
+        return httpx.get(f"{server.url}/inspect/api/groups").text + "".join(found)
 
     assert SECRET in run.read_text()
     assert SECRET in answers()
@@ -97,7 +99,7 @@ def test_a_run_that_is_made_again_is_read_again(server: Server, run: Path) -> No
     assert count[1] > count[0]
 
 
-def test_a_group_is_accepted_beside_the_run(server: Server, run: Path) -> None:
+def test_a_group_is_accepted_in_the_folder_of_the_run(server: Server, run: Path) -> None:
     group = asked(server, "groups")["groups"][0]["group"]
     url = f"{server.url}/inspect/api/accept"
     done = httpx.post(url, json={"group": group, "note": "as wanted"}, timeout=60).json()
@@ -107,17 +109,17 @@ def test_a_group_is_accepted_beside_the_run(server: Server, run: Path) -> None:
     accepted = [each["group"] for each in asked(server, "groups")["groups"] if each["accepted"]]
     assert accepted == [group]
     for place in asked(server, "differences"):
-        told = asked(server, "differences", conversation=place["conversation"])
-        assert all(each["accepted"] == (each["group"] == group) for each in told)
+        found = asked(server, "differences", conversation=place["conversation"])
+        assert all(each["accepted"] == (each["group"] == group) for each in found)
     missing = httpx.post(url, json={"group": "0" * 12, "note": ""}, timeout=60)
     assert missing.status_code == 404
 
 
-def test_a_difference_is_shortened_and_made_a_test_that_fails(
+def test_a_difference_is_minimised_and_made_a_test_that_fails(
     server: Server, run: Path, tmp_path: Path
 ) -> None:
-    told = asked(server, "differences", conversation="b")
-    body = {"conversation": "b", "group": told[0]["group"]}
+    found = asked(server, "differences", conversation="b")
+    body = {"conversation": "b", "group": found[0]["group"]}
     url = f"{server.url}/inspect/api/minimise"
     found = httpx.post(url, json=body, timeout=120).raise_for_status().json()
     assert found["messages"] == ["a table for two"]
@@ -128,7 +130,7 @@ def test_a_difference_is_shortened_and_made_a_test_that_fails(
     assert "1 failed" in failed.stdout.decode()
 
 
-def test_a_file_that_is_no_run_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_run_is_refused_immediately(tmp_path: Path) -> None:
     (tmp_path / "no.jsonl").write_text("{}\n")
     command = [sys.executable, "-m", "turnlog", "serve", "--port", "0", "--run", "no.jsonl"]
     refused = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=60)

@@ -1,4 +1,4 @@
-"""The inspector's stream: what events do to the slots, as they are recorded."""
+"""The inspector's stream: the effects of events on the slots, as they are recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def items(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
             yield from json.loads(line.removeprefix("data: "))
 
 
-def test_a_rewind_shows_what_it_gives_back_to_who_came_later(server: Server) -> None:
+def test_a_rewind_shows_restored_messages_to_readers_that_joined_later(server: Server) -> None:
     with httpx.Client(base_url=server.url, timeout=10) as http:
 
         def record(*events: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What the inspector's page makes of a stretch of events: what counts, slots, results."""
+"""What the inspector's page derives from a stretch of events: what counts, slots, results."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_page_strikes_out_what_does_not_count(node: Node) -> None:
     assert (whole["items"][5]["branch"], whole["items"][5]["branch_turn"]) == ("retry", 2)
 
 
-def test_a_stretch_grows_and_lets_go_without_losing_a_slot(node: Node) -> None:
+def test_a_stretch_grows_and_shrinks_without_losing_a_slot(node: Node) -> None:
     with turnlog.open("memory:") as log:
         for turn in range(1, 21):
             log.record("c", UserUttered("x"), SlotSet(f"s{turn % 3}", turn), SlotSet("n", turn))
@@ -73,7 +73,7 @@ def test_a_stretch_grows_and_lets_go_without_losing_a_slot(node: Node) -> None:
     assert run(node, script, w=parts) == [*expected, 33, 44]
 
 
-def test_what_comes_live_is_added_only_where_nothing_is_missing(node: Node) -> None:
+def test_live_events_are_added_only_if_none_is_missing(node: Node) -> None:
     with turnlog.open("memory:") as log:
         for _ in range(5):
             log.record("c", UserUttered("x"))

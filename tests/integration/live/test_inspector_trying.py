@@ -1,4 +1,4 @@
-"""The inspector's buttons record and ask the bot, for whoever may write and for nobody else."""
+"""The inspector's buttons record and ask the bot, only for users who may write."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def token(**claims: Any) -> str:
 
 @contextmanager
 def entered(server: Server, token: str) -> Iterator[httpx.Client]:
-    """Somebody in the inspector, by its cookie."""
+    """A user of the inspector, with its cookie."""
     with httpx.Client(base_url=server.url, timeout=60) as http:
         assert http.get("/inspect", params={"token": token}).status_code == 303
         yield http
@@ -48,7 +48,7 @@ def entered(server: Server, token: str) -> Iterator[httpx.Client]:
 TRIAL = {"conversation": "B", "turn": 1, "say": "for six"}
 
 
-def test_whoever_reads_alone_or_one_conversation_alone_writes_nothing(guarded: Server) -> None:
+def test_tokens_that_only_read_or_are_for_one_conversation_write_nothing(guarded: Server) -> None:
     for given in (token(sub="Eva", roles=["read"]), token(sub="B")):
         with entered(guarded, given) as http:
             assert http.get("/inspect/api/abilities").json().get("write", False) is False
@@ -59,7 +59,7 @@ def test_whoever_reads_alone_or_one_conversation_alone_writes_nothing(guarded: S
     assert [line["conversation"] for line in listed["conversations"]] == ["B"]
 
 
-def test_a_trial_says_what_the_bot_does_now_and_is_kept_when_asked(guarded: Server) -> None:
+def test_a_trial_shows_the_bots_answers_and_is_kept_on_request(guarded: Server) -> None:
     with entered(guarded, ADMIN) as http:
         may = http.get("/inspect/api/abilities").json()
         assert may == {"write": True, "bot": "turnlog.bots.booking:bot"}
@@ -76,13 +76,13 @@ def test_a_trial_says_what_the_bot_does_now_and_is_kept_when_asked(guarded: Serv
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
-        ({"conversation": "nobody", "turn": 1}, "nobody"),
+        ({"conversation": "missing", "turn": 1}, "missing"),
         ({"conversation": "B", "turn": 99}, "99"),
         ({"conversation": "--db=x", "turn": 1}, "--db=x"),
         ({"conversation": "B", "turn": 1, "as": "B"}, "'B'"),
     ],
 )
-def test_a_trial_that_cannot_be_says_why(guarded: Server, asked: Any, why: str) -> None:
+def test_an_impossible_trial_says_why(guarded: Server, asked: Any, why: str) -> None:
     with entered(guarded, ADMIN) as http:
         refused = http.post("/inspect/api/trial", json=asked)
         assert refused.status_code == 422
@@ -114,7 +114,7 @@ def test_another_site_writes_nothing_with_the_cookie(guarded: Server) -> None:
         )
 
 
-def test_who_has_a_message_tried_is_recorded_as_a_reader(guarded: Server) -> None:
+def test_a_user_who_tries_a_message_is_recorded_as_a_reader(guarded: Server) -> None:
     db = f"sqlite:///{guarded.folder}/chat.db"
     with turnlog.open(db) as log:
         set_recording(log, on=True, actor="the DPO")

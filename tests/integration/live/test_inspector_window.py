@@ -1,4 +1,4 @@
-"""A window on a conversation shows what the whole of it shows, and costs what is in it."""
+"""A window on a conversation agrees with the whole, and costs no more than what is in it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SECRET = "Xanthippe"
 
 
 def wild(log: Turnlog, id: str) -> None:
-    """A conversation with all that goes back, branches, and a redaction."""
+    """A conversation with every kind of rewind, branches, and a redaction."""
     for turn in range(12):
         log.record(id, UserUttered(f"turn {turn}"), SlotSet("n", turn), BotUttered("ok"))
     log.record(id, UserUttered(f"I am {SECRET}"), SlotSet("name", SECRET), BotUttered(SECRET))
@@ -55,7 +55,7 @@ def log() -> Iterator[Turnlog]:
 
 
 def placeless(shown: dict[str, Any]) -> dict[str, Any]:
-    """Before the first branch begins, nothing is on one."""
+    """Before the first branch begins, no event is on a branch."""
     left = {name: held for name, held in shown.items() if name not in ("branch", "branch_turn")}
     return left if shown.get("branch", "main") == "main" else shown
 
@@ -97,7 +97,7 @@ def test_the_overview_has_the_turns_and_the_pauses_before_them() -> None:
         ]  # fmt: skip
 
 
-def test_the_overview_of_a_long_conversation_is_bounded_and_right_where_it_looks() -> None:
+def test_the_overview_of_a_long_conversation_is_bounded_and_right_at_its_points() -> None:
     with turnlog.open("memory:") as log:
         for turn in range(3_000):
             log.record("long", UserUttered("x"), SlotSet("n", turn), SlotSet(f"s{turn % 40}", turn))

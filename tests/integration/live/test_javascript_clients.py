@@ -35,7 +35,7 @@ process.exit(0);
 
 
 def talk(node: Node, url: str, name: str) -> list[list[list[Any]]]:
-    """Events heard by clients of that package, one for each transport, that say one thing."""
+    """Events received by clients of that package, one for each transport, that send one message."""
     heard: list[list[list[Any]]] = json.loads(node.run(TALK, url, name, *TRANSPORTS))
     return heard
 
@@ -43,7 +43,7 @@ def talk(node: Node, url: str, name: str) -> list[list[list[Any]]]:
 @pytest.mark.parametrize(
     "name", ["socket.io-client-3", "socket.io-client-4.1", "socket.io-client-4"]
 )
-def test_a_client_of_the_present_protocol_talks(node: Node, server: Server, name: str) -> None:
+def test_a_client_of_the_current_protocol_talks(node: Node, server: Server, name: str) -> None:
     heard = talk(node, server.url, name)
     assert len(heard) == len(TRANSPORTS)
     for (confirm, id), (uttered, message) in heard:
@@ -52,7 +52,9 @@ def test_a_client_of_the_present_protocol_talks(node: Node, server: Server, name
         assert message["text"] == "For which day?"
 
 
-def test_a_client_of_the_old_protocol_is_told_which_to_use(node: Node, server: Server) -> None:
+def test_an_old_client_receives_an_error_that_names_the_protocol(
+    node: Node, server: Server
+) -> None:
     heard = talk(node, server.url, "socket.io-client-2")
     assert len(heard) == len(TRANSPORTS)
     for [(event, message)] in heard:

@@ -1,4 +1,4 @@
-"""The chat page's own channel: everything once and in order, over plain HTTP."""
+"""The chat page's channel: everything once and in order, over plain HTTP."""
 
 from __future__ import annotations
 
@@ -49,28 +49,28 @@ async def test_what_was_missed_comes_once_and_in_order(server: Server) -> None:
         assert texts((await other.past())["messages"]) == texts([asked, answer, *later])
 
 
-async def test_a_stream_without_waiting_ends_and_tells_where_it_ended(server: Server) -> None:
+async def test_a_stream_without_waiting_ends_with_its_last_event(server: Server) -> None:
     async with opened(server.url) as page:
         await page.say("a table for two")
         await page.heard(2)
-        told = [event async for event in page.stream(wait=False)]
-        assert sum(len(data) for _, _, data in told) == 2
-        assert [event async for event in page.stream(told[-1][1] or 0, wait=False)] == []
+        heard = [event async for event in page.stream(wait=False)]
+        assert sum(len(data) for _, _, data in heard) == 2
+        assert [event async for event in page.stream(heard[-1][1] or 0, wait=False)] == []
 
 
-async def test_the_bot_at_work_is_told(chosen_server: Server) -> None:
+async def test_readers_see_that_the_bot_is_at_work(chosen_server: Server) -> None:
     async with opened(chosen_server.url, conversation="slow-page") as page:
-        told = []
+        heard = []
 
         async def speak() -> None:
-            while told[-2:] != [True, False]:
+            while heard[-2:] != [True, False]:
                 await page.say("hi")
                 await asyncio.sleep(0.4)
 
         speaking = asyncio.create_task(speak())
         async for name, _, data in page.stream():
-            told += [data] if name == "typing" else []
-            if told[-2:] == [True, False]:
+            heard += [data] if name == "typing" else []
+            if heard[-2:] == [True, False]:
                 break
         await speaking
 
@@ -97,7 +97,7 @@ async def test_older_messages_come_by_turns_as_they_are_now(naming_server: Serve
         assert "q1" not in texts(streamed)
 
 
-async def test_a_page_that_saw_more_than_the_log_holds_is_told(server: Server) -> None:
+async def test_a_page_that_saw_more_than_the_log_has_is_refused(server: Server) -> None:
     async with opened(server.url) as page:
         answer = await page.http.get(
             "/chat/stream", headers={**page.headers, "Last-Event-ID": "1000"}
@@ -105,7 +105,7 @@ async def test_a_page_that_saw_more_than_the_log_holds_is_told(server: Server) -
         assert (answer.status_code, answer.json()["reason"]) == (409, "Restored")
 
 
-async def test_a_reader_that_saw_more_than_the_log_holds_is_told(server: Server) -> None:
+async def test_a_reader_that_saw_more_than_the_log_has_is_refused(server: Server) -> None:
     async with connected(server.url) as client:
         began = await client.session(after=0)
         await client.say("hi")
@@ -117,7 +117,7 @@ async def test_a_reader_that_saw_more_than_the_log_holds_is_told(server: Server)
         assert (await http.get(events, params={"after": last})).json()["events"] == []
 
 
-async def test_a_session_opens_with_its_token_alone(server: Server) -> None:
+async def test_a_session_opens_only_with_its_token(server: Server) -> None:
     async with opened(server.url) as one, opened(server.url) as two:
         await one.say("a secret")
         for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": f"Bearer {one.id}"}):

@@ -1,4 +1,4 @@
-"""Who may do what: tokens, ids, origins, limits."""
+"""Authorisation: tokens, ids, origins, limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.parts.server import Server
 
 KEY = "a key of at least sixty-four bytes, for tests: " + "0123456789" * 3
 ADMIN = "an auth token"
-SECRET = "what only B was told"
+SECRET = "what only B may read"
 
 
 def token(key: str = KEY, algorithm: str = "HS256", **claims: Any) -> str:
@@ -50,7 +50,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Server]:
-    """A server with a token and a key, on which B has said something."""
+    """A server with a token and a key, and a message of B."""
     with turnlog_part.running("--auth-token", ADMIN, "--jwt-key", KEY) as server:
         said = {"sender": "B", "message": SECRET}
         headers = {"Authorization": f"Bearer {ADMIN}"}
@@ -59,7 +59,7 @@ def guarded() -> Iterator[Server]:
 
 
 def routes(url: str) -> list[tuple[str, str]]:
-    """Method and path of every route there is, with B where a conversation is named."""
+    """Method and path of every route, with B as the conversation."""
     paths = httpx.get(f"{url}/openapi/openapi.json").json()["paths"]
     found = [(method, path) for path, methods in paths.items() for method in methods]
     assert len(found) > 8
@@ -148,7 +148,7 @@ async def test_a_token_that_expires_ends_the_right_to_speak(guarded: Server) -> 
         assert (await client.say("hi"))["error"]["reason"] == "Expired"
 
 
-async def test_a_pages_token_opens_its_session_alone_and_no_other_token_does(
+async def test_only_a_pages_token_opens_its_session_and_no_other(
     server: Server,
 ) -> None:
     async with connected(server.url) as one, connected(server.url) as two:
@@ -181,7 +181,7 @@ async def test_ids_are_the_servers_and_have_128_bits_at_least(server: Server) ->
     assert all(len(bytes.fromhex(id)) >= 16 for id in ids)
 
 
-async def test_a_client_that_names_its_session_is_told_how_to_be_allowed_to(
+async def test_a_client_that_names_its_session_receives_an_error_that_helps(
     server: Server, naming_server: Server
 ) -> None:
     async with connected(server.url) as client:
@@ -196,7 +196,7 @@ async def test_a_client_that_names_its_session_is_told_how_to_be_allowed_to(
 
 
 @pytest.mark.parametrize("absent", ["undefined", "null", "", None])
-async def test_what_pages_send_without_an_id_is_no_id(naming_server: Server, absent: Any) -> None:
+async def test_null_and_undefined_are_not_ids(naming_server: Server, absent: Any) -> None:
     async with connected(naming_server.url) as one, connected(naming_server.url) as two:
         ids = [await client.session(session_id=absent) for client in (one, two)]
         assert len({*ids, "undefined", "null", ""}) == 5
@@ -256,7 +256,7 @@ async def test_odd_events_are_answered_and_harm_nothing(server: Server, data: An
         assert "error" not in await client.say("a table for two")
 
 
-def test_other_origins_and_host_names_are_turned_away() -> None:
+def test_other_origins_and_host_names_are_refused() -> None:
     friend, stranger = "https://friend.example", "https://stranger.example"
     with turnlog_part.running("--cors", friend) as server:
         webhook = f"{server.url}/webhooks/rest/webhook"

@@ -1,4 +1,4 @@
-"""Several servers on one log, and what happens when a part of it goes away."""
+"""Several servers on one log, and what happens when a part fails."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 ECHO = "tests.integration.live.bots:echo"
 
 FROZEN = 10.0
-"""Seconds that a database stands still."""
+"""Seconds that a database is frozen."""
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def two(postgres_url: str, valkey: Server) -> Iterator[tuple[Server, Server]]:
 def shown(db: str, id: str) -> list[tuple[str, str]]:
     """Type and text of the messages that `turnlog log` shows."""
     command = [sys.executable, "-m", "turnlog", "--db", db, "--json", "log", id]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    events = [json.loads(line) for line in told.splitlines()]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    events = [json.loads(line) for line in said.splitlines()]
     return [(e["type"], e["text"]) for e in events if e["type"] in ("UserUttered", "BotUttered")]
 
 
@@ -66,7 +66,7 @@ def turns(texts: list[str]) -> list[tuple[str, str]]:
 
 
 def texts(client: Client) -> list[str]:
-    """What both sides said, as the client heard it."""
+    """The texts of both sides, as the client received them."""
     return [d.get("message", d.get("text")) for n, d in client.heard if n.endswith("_uttered")]
 
 
@@ -93,7 +93,7 @@ async def test_messages_cross_and_none_is_lost_or_doubled_while_redis_is_gone(
     assert shown(postgres_url, began["session_id"]) == turns(said)
 
 
-async def test_the_clients_of_a_killed_server_go_on_at_the_other(
+async def test_the_clients_of_a_killed_server_continue_at_the_other(
     two: tuple[Server, Server], postgres_url: str
 ) -> None:
     async with connected(two[0].url) as client:
@@ -111,7 +111,7 @@ async def test_the_clients_of_a_killed_server_go_on_at_the_other(
     assert shown(postgres_url, began["session_id"]) == turns(["one", "two"])
 
 
-async def test_a_killed_server_goes_on_where_it_was_and_answers_what_it_owed() -> None:
+async def test_a_killed_server_resumes_and_answers_what_it_owed() -> None:
     with turnlog_part.running(bot="tests.integration.live.bots:slow") as server:
         said = []
         token, seen = None, 0
@@ -143,8 +143,8 @@ async def test_a_frozen_database_acknowledges_nothing_and_the_server_recovers(
             await client.until(1, "bot_uttered")
             with frozen(own_postgres):
                 thaws = asyncio.get_running_loop().time() + FROZEN
-                told = await client.say("meanwhile", message_id="m")
-                assert told["error"]["reason"] == "Unavailable"
+                said = await client.say("meanwhile", message_id="m")
+                assert said["error"]["reason"] == "Unavailable"
                 assert client.all("chat_error")[0]["message_id"] == "m"
                 said = {"sender": "r", "message": "hi"}
                 refused = await http.post(f"{server.url}/webhooks/rest/webhook", json=said)
@@ -159,7 +159,7 @@ async def test_a_frozen_database_acknowledges_nothing_and_the_server_recovers(
     assert found == turns(["before", "meanwhile"])
 
 
-async def test_what_a_killed_server_owed_is_answered_by_another_at_once(
+async def test_another_server_answers_immediately_what_a_killed_one_owed(
     postgres_url: str, tmp_path: Path
 ) -> None:
     bot = "tests.integration.live.bots:owing"
@@ -179,7 +179,7 @@ async def test_what_a_killed_server_owed_is_answered_by_another_at_once(
     assert heard[-1]["text"] == "answered"
 
 
-async def test_what_a_living_server_is_at_work_on_is_left_to_it(postgres_url: str) -> None:
+async def test_an_answer_in_progress_is_left_to_its_living_server(postgres_url: str) -> None:
     bot = "tests.integration.live.bots:calling"
     with (
         turnlog_part.running(db=postgres_url, bot=bot) as one,
@@ -201,7 +201,7 @@ async def test_what_a_living_server_is_at_work_on_is_left_to_it(postgres_url: st
 @pytest.mark.parametrize(
     ("bot", "answer"), [("calling", "hi: 1 and 1"), ("reading", "3 events, ran 1")]
 )
-async def test_a_log_that_is_away_while_a_bot_works_is_not_the_bots_failure(
+async def test_an_unreachable_log_is_not_the_bots_failure(
     own_postgres: Server, bot: str, answer: str
 ) -> None:
     db = f"{postgres_part.fresh_database(own_postgres.url)}?timeout=2"
@@ -232,13 +232,13 @@ async def test_a_full_disk_acknowledges_nothing_and_the_server_recovers(tmp_path
             await client.until(1, "bot_uttered")
             largest = max(path.stat().st_size for path in tmp_path.iterdir())
             _limit_files(server, largest)
-            told: dict[str, Any] = {}
+            said: dict[str, Any] = {}
             filler = 0
-            while "error" not in told:
+            while "error" not in said:
                 filler += 1
                 assert filler < 50
-                told = await client.say("x" * 15_000, message_id=f"filler {filler}")
-            assert told["error"]["reason"] == "Unavailable"
+                said = await client.say("x" * 15_000, message_id=f"filler {filler}")
+            assert said["error"]["reason"] == "Unavailable"
             _limit_files(server, resource.RLIM_INFINITY)
             await _until_recorded(client, "x" * 15_000, f"filler {filler}")
             await client.until(1 + filler, "bot_uttered", seconds=30)
@@ -249,13 +249,13 @@ async def test_a_full_disk_acknowledges_nothing_and_the_server_recovers(tmp_path
 
 
 def _limit_files(server: Server, size: int) -> None:
-    """As a full disk: no file of the process grows beyond the size."""
+    """A full disk: no file of the process grows beyond the size."""
     _, hard = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, hard))
 
 
 async def _until_recorded(client: Client, text: str, message_id: str) -> None:
-    """Send it again, as the chat page does, until it is acknowledged."""
+    """Sends a message again, as the chat page does, until it is acknowledged."""
     async with asyncio.timeout(30):
         while "error" in await client.say(text, message_id=message_id):
             await asyncio.sleep(0.5)

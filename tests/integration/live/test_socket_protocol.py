@@ -29,7 +29,7 @@ def _counting() -> Iterator[Server]:
 
 @pytest.fixture
 async def own_server(_counting: Server) -> Server:
-    """A server whose sockets are counted, none of them left."""
+    """A server whose sockets are counted, with none left."""
     await until_sockets(_counting, 0)
     return _counting
 
@@ -66,7 +66,7 @@ async def test_an_event_of_another_name_is_refused_and_its_client_stays_heard(
 
 
 @pytest.mark.parametrize("packet", ["42[5]", "42[{}]", '42[["connect"]]', "42[null]", '42[""]'])
-async def test_a_name_that_is_no_text_is_refused_too(own_server: Server, packet: str) -> None:
+async def test_a_name_that_is_not_a_text_is_refused_too(own_server: Server, packet: str) -> None:
     async with opened(own_server) as socket:
         await socket.send(packet)
         assert '"chat_error"' in await heard(socket)
@@ -93,7 +93,7 @@ async def test_a_socket_that_connects_again_is_one_socket_and_heard_once(
         assert '"bot_uttered"' in await heard(socket)
 
 
-async def test_a_socket_that_never_reads_is_let_go_for_the_bytes_it_leaves(
+async def test_a_socket_that_never_reads_is_disconnected_for_its_unread_bytes(
     own_server: Server,
 ) -> None:
     url = f"{own_server.url}/v1/conversations/deaf/events"
@@ -137,7 +137,7 @@ async def heard(socket: websockets.ClientConnection) -> str:
 
 
 @pytest.mark.parametrize("name", ["connect", "disconnect", "session_request", "chat_error"])
-def test_an_option_cannot_name_an_event_that_there_is(name: str) -> None:
+def test_an_option_cannot_take_the_name_of_an_existing_event(name: str) -> None:
     for names in (Names(user_message=name), Names(bot_message=name)):
         with pytest.raises(TurnlogError, match=name):
             check(Settings(names=names))

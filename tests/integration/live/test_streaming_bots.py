@@ -122,7 +122,7 @@ async def test_a_piece_that_the_log_cannot_store_is_a_failure(streaming: Server)
         (["--bot-timeout", "0.4"], "no answer within 0.4 s"),
     ],
 )
-async def test_a_bot_that_stalls_is_broken_off_and_closed(options: list[str], detail: str) -> None:
+async def test_a_bot_that_stalls_is_stopped_and_closed(options: list[str], detail: str) -> None:
     with turnlog_part.running("--client-ids", *options, bot=f"{BOTS}:stalling") as server:
         async with connected(server.url) as client:
             await client.session(session_id="a", after=0)
@@ -227,7 +227,7 @@ async def test_a_page_gets_chunks_as_separate_events(streaming: Server) -> None:
 
 
 async def spoken(page: ChatPage, heard: list[Any]) -> None:
-    """Says something once the stream is open: a stream that joins in mid-answer gets less."""
+    """Sends a message once the stream is open: a stream that joins in mid-answer receives less."""
     await asyncio.sleep(0.5)
     await page.say("hi")
 
