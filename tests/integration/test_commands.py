@@ -177,7 +177,7 @@ def test_show_goes_back_to_a_turn_an_event_and_a_time(db: str) -> None:
         (["show", "\x1fglobals"], "does not exist"),
         (["diff", "alice", "carol"], "conversation 'carol'"),
         (["delete", "carol"], "conversation 'carol'"),
-        (["export", "--format", "nonsense", "--out", "x"], "'nonsense' is not a format"),
+        (["export", "--format", "nonsense", "--out", "x"], "unknown format 'nonsense'"),
         (["import", "nowhere"], "nowhere: file does not exist"),
         (["append", "alice", "nowhere"], "nowhere: No such file"),
     ],
