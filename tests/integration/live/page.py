@@ -12,7 +12,7 @@ import httpx
 WORK = ("reasoning", "tool_called", "tool_returned", "measured")
 """Types of messages with the work behind an answer."""
 
-Told = tuple[str, int | None, Any]
+StreamEvent = tuple[str, int | None, Any]
 """Name, id and data of a server-sent event."""
 
 
@@ -37,7 +37,7 @@ class ChatPage:
         answer = await self.http.get("/chat/messages", params=params, headers=self.headers)
         return answer.raise_for_status().json()
 
-    async def stream(self, after: int = 0, **params: Any) -> AsyncIterator[Told]:
+    async def stream(self, after: int = 0, **params: Any) -> AsyncIterator[StreamEvent]:
         headers = {**self.headers, "Last-Event-ID": str(after)}
         request = self.http.stream("GET", "/chat/stream", params=params, headers=headers)
         async with request as answer:
