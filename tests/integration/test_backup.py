@@ -37,7 +37,7 @@ def fill(log: Turnlog, turns: int = 200) -> None:
 
 
 def contents(log: Turnlog) -> list[object]:
-    """Every row of every table, except a backup's record of its own end."""
+    """Every row of every table, except a backup's record of its end."""
     tables: tuple[Any, ...] = tuple(kind for kind in KINDS if kind is not Body)
     with log.store.scan() as scan:
         every = [list(scan.every(kind)) for kind in tables]

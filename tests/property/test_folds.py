@@ -115,7 +115,7 @@ def test_a_fold_that_needs_the_past_says_so(events: list[e.Event]) -> None:
     after = copied(events)
     for cut in range(len(events) + 1):
         if goes_back_before_cut(events, cut):
-            with pytest.raises(LookupError, match="give `at`"):
+            with pytest.raises(LookupError, match="pass `at`"):
                 fold(after[cut].copy(), events[cut:])
         else:
             assert fold(after[cut].copy(), events[cut:]) == after[-1]
@@ -237,7 +237,7 @@ def test_an_unresolved_event_has_no_effect():
 def test_events_read_again_must_include_those_taken():
     folded = Fold(lambda: [e.SlotSet("a", 1)])
     folded.take([e.SlotSet("a", 1), e.SlotSet("a", 2)])
-    with pytest.raises(LookupError, match="event 3 is not among those given again"):
+    with pytest.raises(LookupError, match="event 3 is not among those that"):
         folded.take([e.HistoryReplaced(to=1)])
 
 
