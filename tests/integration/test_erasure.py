@@ -138,7 +138,7 @@ def test_one_event_is_erased_and_its_neighbours_stay(log: Turnlog) -> None:
     ]  # fmt: skip
     assert log.conversation("a").turn == 2
     assert verify(log.store).faults == []
-    with pytest.raises(InvalidEvent, match="erased already"):
+    with pytest.raises(InvalidEvent, match="event 1 is already erased"):
         log.erase("a", event=1, **WHY)
     with pytest.raises(OutOfRange):
         log.erase("a", event=9, **WHY)
