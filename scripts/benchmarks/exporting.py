@@ -25,7 +25,7 @@ from scripts.benchmarks.figures import Figure, at_least, at_most, interleaved, s
 from scripts.benchmarks.sides import EVENTS_A_TURN, Stock, turn
 from turnlog.domain.dialogue import Dialogue
 from turnlog.training.plan import ExportPlan
-from turnlog.training.processes import Pool
+from turnlog.training.running.processes import Pool
 from turnlog.training.write import export
 
 TURNS = 10

@@ -60,7 +60,7 @@ def test_a_missing_package_is_named_with_what_helps(
 
 OURS = {
     "parquet": ("turnlog.serializers.parquet",),
-    "redact": ("turnlog.training.personal",),
+    "redact": ("turnlog.training.privacy.personal",),
     "rasa": ("turnlog.serializers.rasa.yaml",),
     "postgres": ("turnlog.storage.postgres",),
     "server": ("turnlog.server.",),
@@ -77,7 +77,7 @@ def test_a_package_that_is_not_installed_has_no_version(
             raise PackageNotFoundError(name)
         return "1"
 
-    monkeypatch.setattr("turnlog.training.manifest.version", version)
+    monkeypatch.setattr("turnlog.training.records.manifest.version", version)
     ran = run("export", "--format", format, "--out", "x")
     assert ran.status == 2
     assert f"pip install 'turnlog[{extra}]'" in ran.err

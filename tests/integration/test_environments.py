@@ -23,8 +23,8 @@ from turnlog.domain.events import SystemInstructed
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError, UnknownConversation
 from turnlog.training import environment
-from turnlog.training.environments import RecordedEnvironment
-from turnlog.training.episodes import ROUNDS, Observation
+from turnlog.training.environments.episodes import ROUNDS, Observation
+from turnlog.training.environments.recorded_environment import RecordedEnvironment
 
 Model = Callable[[list[dict[str, Any]]], dict[str, Any]]
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {}}}

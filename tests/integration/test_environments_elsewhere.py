@@ -20,7 +20,7 @@ from tests.parts import ROOT
 from turnlog import BotUttered, SlotSet, ToolCalled, ToolReturned, UserUttered
 from turnlog.domain.events import SystemInstructed
 from turnlog.errors import MissingExtra
-from turnlog.training.names import ExportedNames
+from turnlog.training.privacy.names import ExportedNames
 
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
 RAIN = [

@@ -10,8 +10,8 @@ import turnlog
 from tests.command_line import run
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.domain import events as e
-from turnlog.training import processes
 from turnlog.training.plan import ExportPlan
+from turnlog.training.running import processes
 from turnlog.training.write import export
 
 

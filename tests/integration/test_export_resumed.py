@@ -15,8 +15,8 @@ import pytest
 import turnlog
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
-from turnlog.training.making import Making
 from turnlog.training.plan import ExportPlan
+from turnlog.training.running.making import Making
 from turnlog.training.write import export
 
 CONVERSATIONS = 60

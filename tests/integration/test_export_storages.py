@@ -13,7 +13,7 @@ import turnlog
 from tests.command_line import run
 from turnlog import BotUttered, SlotSet, UserUttered
 from turnlog.domain import events as e
-from turnlog.training import processes
+from turnlog.training.running import processes
 
 PERSON = "ann@example.com"
 

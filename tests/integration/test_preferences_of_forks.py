@@ -13,11 +13,11 @@ import turnlog
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.engine.log import Turnlog
-from turnlog.training.names import read
-from turnlog.training.pins import Pins
 from turnlog.training.plan import ExportPlan
+from turnlog.training.privacy.names import read
+from turnlog.training.records.pins import Pins
+from turnlog.training.records.revoking import Revoked
 from turnlog.training.remaking import without
-from turnlog.training.revoking import Revoked
 from turnlog.training.verify import verify
 from turnlog.training.write import export
 

@@ -18,7 +18,7 @@ from turnlog.domain import events as e
 from turnlog.domain.annotations import Entity
 from turnlog.domain.fold import replay
 from turnlog.domain.values import RawJson
-from turnlog.training.redacting import Redactor, known, pseudonym
+from turnlog.training.privacy.redacting import Redactor, known, pseudonym
 
 LANGUAGES: dict[str, tuple[str, str, list[str], str, str]] = {
     "en": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.training.leaks import Leaks
+from turnlog.training.parts.leaks import Leaks
 from turnlog.training.select import PastConversation
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from turnlog import BotUttered, UserUttered
 from turnlog.domain import events as e
-from turnlog.training.near import NearIndex, Rarity, are_near
-from turnlog.training.placement import Placement, Placer
+from turnlog.training.parts.near import NearIndex, Rarity, are_near
+from turnlog.training.parts.placement import Placement, Placer
+from turnlog.training.parts.words import Words, WordStore
 from turnlog.training.plan import ExportPlan
-from turnlog.training.words import Words, WordStore
 
 SPLIT = {"train": 0.5, "dev": 0.25, "test": 0.25}
 NAMES = ["Anna", "Boris", "Chloe", "Dmitri", "Esra", "Farid"]

@@ -9,7 +9,7 @@ import pytest
 from turnlog.domain import events as e
 from turnlog.domain.judgements import Contradiction, Judgements, PreferenceEvidence
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.training.preferences import judgements
+from turnlog.training.preferences.preferences import judgements
 
 ASKED = e.UserUttered("a table?")
 BAD, GOOD = e.BotUttered("No."), e.BotUttered("For how many?")

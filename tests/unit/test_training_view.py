@@ -14,7 +14,7 @@ from turnlog.domain.history import NoHistory
 from turnlog.domain.recorded import RecordedEvent
 from turnlog.domain.state import State
 from turnlog.errors import FormatError
-from turnlog.training.leaks import Leaks
+from turnlog.training.parts.leaks import Leaks
 from turnlog.training.plan import included, parts
 from turnlog.training.select import PastConversation
 

@@ -14,8 +14,8 @@ from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.errors import FormatError
 from turnlog.serializers.formats import codec
-from turnlog.training.making import UNLEARNT
 from turnlog.training.plan import ExportPlan
+from turnlog.training.running.making import UNLEARNT
 from turnlog.training.write import export
 
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}

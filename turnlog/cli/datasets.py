@@ -50,8 +50,8 @@ def datasets(of: Of = None, examples: Examples = None) -> None:
 def _list_examples(manifest: Path) -> None:
     from msgspec.structs import asdict
 
-    from turnlog.training.manifest import read
-    from turnlog.training.names import ExportedNames
+    from turnlog.training.privacy.names import ExportedNames
+    from turnlog.training.records.manifest import read
 
     with open_log(readonly=True) as log:
         noted = read(manifest)

@@ -21,9 +21,9 @@ from turnlog.serializers.formats import WRITABLE, listed
 
 if TYPE_CHECKING:
     from turnlog.training.card.card import Card
-    from turnlog.training.ledger import Ledger
-    from turnlog.training.processes import Pool
-    from turnlog.training.run import Progress
+    from turnlog.training.records.ledger import Ledger
+    from turnlog.training.running.processes import Pool
+    from turnlog.training.running.run import Progress
 
 EPILOG = listed(WRITABLE)
 
@@ -102,7 +102,7 @@ def export(
 
 def _pool(jobs: int) -> Pool | None:
     from turnlog.engine.opening import open
-    from turnlog.training.processes import Pool
+    from turnlog.training.running.processes import Pool
 
     asked = settings()
     return Pool(jobs, partial(open, asked.db, readonly=True, keys=asked.keys)) if jobs > 1 else None
@@ -129,7 +129,7 @@ def _without(
 def _ledger(recipient: str | None, unrecorded: bool) -> Iterator[Ledger | None]:
     """The record of exports; None if the export must not or cannot be recorded."""
     from turnlog.errors import StorageError
-    from turnlog.training.ledger import Ledger
+    from turnlog.training.records.ledger import Ledger
 
     if unrecorded:
         yield None

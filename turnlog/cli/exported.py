@@ -13,8 +13,8 @@ from turnlog.domain.amounts import amount
 
 if TYPE_CHECKING:
     from turnlog.domain.judgements import Contradiction
-    from turnlog.training.manifest import Totals
     from turnlog.training.plan import ExportPlan
+    from turnlog.training.records.manifest import Totals
 
 SHOWN = 20
 """Conversations and kinds of loss that are named for people; the rest is counted."""
@@ -24,7 +24,7 @@ def tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
     """Prints what was written, or why nothing was, and exits with the matching status."""
     from msgspec import to_builtins
 
-    from turnlog.training.manifest import place
+    from turnlog.training.records.manifest import place
 
     stopped = totals.stop(plan)
     path = None if stopped else place(out, folder=plan.split is not None)

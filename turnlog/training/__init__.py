@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from turnlog.engine.log import Turnlog
-    from turnlog.training.environments import RecordedEnvironment
-    from turnlog.training.episodes import Reward
+    from turnlog.training.environments.episodes import Reward
+    from turnlog.training.environments.recorded_environment import RecordedEnvironment
 
 
 def environment(
     log: Turnlog, ids: Iterable[str] | None = None, reward: Reward | None = None
 ) -> RecordedEnvironment:
     """Recorded conversations as an environment in which a model learns; see there."""
-    from turnlog.training.environments import RecordedEnvironment
+    from turnlog.training.environments.recorded_environment import RecordedEnvironment
 
     return RecordedEnvironment(log, ids, reward)

@@ -9,9 +9,9 @@ from typing import Any
 
 from turnlog.engine.log import Turnlog
 from turnlog.extras import needed
-from turnlog.training.environments import RecordedEnvironment
-from turnlog.training.episodes import Observation as Seen
-from turnlog.training.episodes import Reward
+from turnlog.training.environments.episodes import Observation as Seen
+from turnlog.training.environments.episodes import Reward
+from turnlog.training.environments.recorded_environment import RecordedEnvironment
 
 with needed("openenv", "an environment of OpenEnv"):
     from openenv.core.env_server import (  # pyright: ignore[reportMissingImports]

@@ -9,15 +9,15 @@ from msgspec.structs import replace
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.files import sha256_of
-from turnlog.training import manifest
 from turnlog.training.card.card import Card
-from turnlog.training.ledger import Ledger
-from turnlog.training.manifest import Totals
-from turnlog.training.names import read
-from turnlog.training.pins import Pins
 from turnlog.training.plan import ExportPlan
-from turnlog.training.revoking import Revoked
-from turnlog.training.run import Progress
+from turnlog.training.privacy.names import read
+from turnlog.training.records import manifest
+from turnlog.training.records.ledger import Ledger
+from turnlog.training.records.manifest import Totals
+from turnlog.training.records.pins import Pins
+from turnlog.training.records.revoking import Revoked
+from turnlog.training.running.run import Progress
 from turnlog.training.write import export
 
 _ADDED = "without"

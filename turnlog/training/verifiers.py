@@ -11,9 +11,9 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.opening import open as open_log
 from turnlog.errors import FormatError, UnknownConversation
 from turnlog.extras import needed
-from turnlog.training.environments import RecordedEnvironment
-from turnlog.training.episodes import Reward
-from turnlog.training.names import ExportedNames
+from turnlog.training.environments.episodes import Reward
+from turnlog.training.environments.recorded_environment import RecordedEnvironment
+from turnlog.training.privacy.names import ExportedNames
 
 with needed("verifiers", "an environment of verifiers"):
     import verifiers.v1 as vf  # pyright: ignore[reportMissingImports]

@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from turnlog.engine.log import Turnlog
 from turnlog.files import sha256_of
 from turnlog.storage.private_folder import PrivateFolder
-from turnlog.training import manifest
-from turnlog.training.leaks import Leak
-from turnlog.training.manifest import Manifest, ManifestEntry, Totals
-from turnlog.training.names import read
-from turnlog.training.pins import Pins
-from turnlog.training.run import Progress
+from turnlog.training.parts.leaks import Leak
+from turnlog.training.privacy.names import read
+from turnlog.training.records import manifest
+from turnlog.training.records.manifest import Manifest, ManifestEntry, Totals
+from turnlog.training.records.pins import Pins
+from turnlog.training.running.run import Progress
 from turnlog.training.write import export
 
 _FOLLOWING = sorted({*Totals.__struct_fields__} - {"files", "held", "revoked", "leaks", "card"})

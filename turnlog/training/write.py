@@ -12,16 +12,16 @@ from msgspec.structs import replace
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError
 from turnlog.files import is_stream, sha256_of
-from turnlog.training import manifest
 from turnlog.training.card.card import Card
-from turnlog.training.journal import journal
-from turnlog.training.ledger import Ledger
-from turnlog.training.manifest import File, Totals
-from turnlog.training.pins import Pins
 from turnlog.training.plan import ExportPlan
-from turnlog.training.processes import Pool
-from turnlog.training.run import ExportRun, Progress
-from turnlog.training.unfinished import unfinished
+from turnlog.training.records import manifest
+from turnlog.training.records.ledger import Ledger
+from turnlog.training.records.manifest import File, Totals
+from turnlog.training.records.pins import Pins
+from turnlog.training.running.journal import journal
+from turnlog.training.running.processes import Pool
+from turnlog.training.running.run import ExportRun, Progress
+from turnlog.training.running.unfinished import unfinished
 
 
 def export(

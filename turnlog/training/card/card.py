@@ -17,8 +17,8 @@ from turnlog.training.card.facts import Facts
 from turnlog.training.card.llama_factory import dataset_info, is_read
 from turnlog.training.card.picture import picture
 from turnlog.training.card.readme import readme
-from turnlog.training.manifest import Totals
 from turnlog.training.plan import ExportPlan
+from turnlog.training.records.manifest import Totals
 
 README, CROISSANT, PICTURE, LLAMA_FACTORY = (
     "README.md", "croissant.json", "lengths.svg", "dataset_info.json",

@@ -7,7 +7,7 @@ from typing import Any
 
 from turnlog.training.card.counts import Shape
 from turnlog.training.card.facts import Facts
-from turnlog.training.manifest import File
+from turnlog.training.records.manifest import File
 
 ENCODINGS = {
     ".jsonl": "application/jsonlines",

@@ -10,8 +10,8 @@ from turnlog.domain.amounts import amount
 from turnlog.domain.plain import dumps
 from turnlog.training.card.counts import Counts, quantile
 from turnlog.training.card.facts import Facts
-from turnlog.training.manifest import Totals
 from turnlog.training.plan import ExportPlan
+from turnlog.training.records.manifest import Totals
 
 _SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 _SHORT = ("1K", "10K", "100K", "1M", "10M")

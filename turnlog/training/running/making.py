@@ -12,13 +12,13 @@ from turnlog.errors import FormatError
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.json_value import Unholdable, raw_parts
 from turnlog.serializers.shared.plain import dumps, to_plain
-from turnlog.training.families import Families, Kin
-from turnlog.training.judging import Beside, Judging
-from turnlog.training.manifest import FaultyConversation
-from turnlog.training.names import ExportedNames
-from turnlog.training.outcome import ExampleOutcome
 from turnlog.training.plan import ExportPlan
-from turnlog.training.redacting import Redactor, known
+from turnlog.training.preferences.families import Families, Kin
+from turnlog.training.preferences.judging import Beside, Judging
+from turnlog.training.privacy.names import ExportedNames
+from turnlog.training.privacy.redacting import Redactor, known
+from turnlog.training.records.manifest import FaultyConversation
+from turnlog.training.running.outcome import ExampleOutcome
 from turnlog.training.select import PastConversation
 
 UNLEARNT = "answer that is better or good but of weight 0, left out"

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from turnlog.domain import events as e
 from turnlog.domain.judgements import PreferenceEvidence
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.training.claims import Claim, PathAnswer, answer, version
-from turnlog.training.paths import Path, Rewrite
-from turnlog.training.ratings import Ratings
+from turnlog.training.preferences.claims import Claim, PathAnswer, answer, version
+from turnlog.training.preferences.paths import Path, Rewrite
+from turnlog.training.preferences.ratings import Ratings
 
 # --- edited and regenerated ---------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import msgspec
 from turnlog.domain import events as e
 from turnlog.domain.judgements import Judgements, PreferenceEvidence, Verdict
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.training.claims import (
+from turnlog.training.preferences.claims import (
     Claim,
     PathAnswer,
     Settlement,
@@ -20,10 +20,10 @@ from turnlog.training.claims import (
     shown_in,
     version,
 )  # fmt: skip
-from turnlog.training.labels import Label, clear
-from turnlog.training.paths import Path, PathTree, ways
-from turnlog.training.ratings import Rating, Ratings, have_stars, ratings
-from turnlog.training.sources import alternatives, beside, rewritten, taken_over
+from turnlog.training.preferences.labels import Label, clear
+from turnlog.training.preferences.paths import Path, PathTree, ways
+from turnlog.training.preferences.ratings import Rating, Ratings, have_stars, ratings
+from turnlog.training.preferences.sources import alternatives, beside, rewritten, taken_over
 
 _T = TypeVar("_T")
 

@@ -14,17 +14,17 @@ from msgspec.structs import replace
 from turnlog.engine.log import Turnlog
 from turnlog.serializers.shared.codec import Example
 from turnlog.training.card.card import Card
-from turnlog.training.journal import OutcomeJournal
-from turnlog.training.leaks import Leaks
-from turnlog.training.making import Making
-from turnlog.training.manifest import Totals
-from turnlog.training.outcome import ExampleOutcome
-from turnlog.training.pins import Pins
-from turnlog.training.placement import Placement, Placer
+from turnlog.training.parts.leaks import Leaks
+from turnlog.training.parts.placement import Placement, Placer
+from turnlog.training.parts.words import WordStore
 from turnlog.training.plan import ExportPlan
-from turnlog.training.processes import Pool
+from turnlog.training.records.manifest import Totals
+from turnlog.training.records.pins import Pins
+from turnlog.training.running.journal import OutcomeJournal
+from turnlog.training.running.making import Making
+from turnlog.training.running.outcome import ExampleOutcome
+from turnlog.training.running.processes import Pool
 from turnlog.training.select import Chosen, PastConversation, Selection, selected
-from turnlog.training.words import WordStore
 
 Progress = Callable[[int], None]
 """Told how many conversations are done."""

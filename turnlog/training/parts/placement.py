@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from turnlog.domain import events as e
-from turnlog.training.near import NearIndex, Probe, Rarity, are_near
+from turnlog.training.parts.near import NearIndex, Probe, Rarity, are_near
+from turnlog.training.parts.words import NO_WORDS, Words, WordStore
 from turnlog.training.plan import ExportPlan
 from turnlog.training.split import hashed
-from turnlog.training.words import NO_WORDS, Words, WordStore
 
 
 class Between(msgspec.Struct, frozen=True):

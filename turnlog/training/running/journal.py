@@ -16,9 +16,9 @@ from msgspec.structs import replace
 from turnlog.engine.log import Turnlog
 from turnlog.files import is_stream
 from turnlog.serializers.shared.plain import dumps
-from turnlog.training.manifest import header
-from turnlog.training.outcome import ExampleOutcome
 from turnlog.training.plan import ExportPlan
+from turnlog.training.records.manifest import header
+from turnlog.training.running.outcome import ExampleOutcome
 from turnlog.training.select import Chosen
 
 _NUMBER = 4

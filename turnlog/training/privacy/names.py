@@ -14,8 +14,8 @@ from msgspec.structs import replace
 
 from turnlog.domain.judgements import Contradiction, PreferenceEvidence
 from turnlog.engine.log import Turnlog
-from turnlog.training import manifest
-from turnlog.training.manifest import Manifest, ManifestEntry, Totals
+from turnlog.training.records import manifest
+from turnlog.training.records.manifest import Manifest, ManifestEntry, Totals
 
 _M = TypeVar("_M", bound=Totals)
 

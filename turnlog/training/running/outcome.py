@@ -9,7 +9,7 @@ import msgspec
 from turnlog.domain.judgements import Contradiction
 from turnlog.engine.shared_pasts import NOTHING, HeldPast
 from turnlog.serializers.shared.codec import Example
-from turnlog.training.manifest import FaultyConversation
+from turnlog.training.records.manifest import FaultyConversation
 
 
 class ExampleOutcome(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.shared_pasts import HeldPast
 from turnlog.errors import FormatError
 from turnlog.serializers.shared.codec import Example
-from turnlog.training.manifest import Manifest, ManifestEntry, Revocation, digest_of
-from turnlog.training.revoking import Revoked
+from turnlog.training.records.manifest import Manifest, ManifestEntry, Revocation, digest_of
+from turnlog.training.records.revoking import Revoked
 from turnlog.training.select import PastConversation, Selection
 
 

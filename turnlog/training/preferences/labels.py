@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnlog.domain.judgements import Preference, Verdict
-from turnlog.training.claims import Claim, PathAnswer
+from turnlog.training.preferences.claims import Claim, PathAnswer
 
 
 class Label(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 from turnlog.domain import events as e
 from turnlog.domain.judgements import PreferenceEvidence
 from turnlog.domain.recorded import RecordedEvent
-from turnlog.training.paths import Path, digest
+from turnlog.training.preferences.paths import Path, digest
 
 _GOOD = frozenset(
     ("up", "thumbs_up", "thumbsup", "good", "positive", "like", "helpful", "yes", "👍")

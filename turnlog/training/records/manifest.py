@@ -20,8 +20,8 @@ from turnlog.extras import needed
 from turnlog.files import is_stream
 from turnlog.serializers.shared.codec import Example
 from turnlog.serializers.shared.plain import dumps
-from turnlog.training.leaks import Leak
-from turnlog.training.placement import Between
+from turnlog.training.parts.leaks import Leak
+from turnlog.training.parts.placement import Between
 from turnlog.training.plan import By, ExportPlan
 
 NAME = "manifest.json"

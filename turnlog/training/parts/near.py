@@ -14,7 +14,7 @@ from math import ceil
 
 import msgspec
 
-from turnlog.training.words import Words
+from turnlog.training.parts.words import Words
 
 SHARED = 0.7
 """Of the shingles of the shorter one, how many near-duplicates have in common."""

@@ -13,8 +13,8 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.upkeep import record
 from turnlog.files import is_stream, sha256_of
 from turnlog.serializers.shared.plain import dumps
-from turnlog.training.manifest import header
 from turnlog.training.plan import ExportPlan
+from turnlog.training.records.manifest import header
 
 NOT_NAMED = "not named"
 STREAMS_AN_EVENT = 5_000

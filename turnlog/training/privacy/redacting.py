@@ -17,8 +17,8 @@ from turnlog.domain.masks import saying
 from turnlog.domain.traits import Utterance, entities_in, reminded_in
 from turnlog.domain.values import RawJson
 from turnlog.projections.persons import names_in
-from turnlog.training.personal import LETTER, PersonalValue, found_in, kind_of
-from turnlog.training.rewriting import RewrittenConversation
+from turnlog.training.privacy.personal import LETTER, PersonalValue, found_in, kind_of
+from turnlog.training.privacy.rewriting import RewrittenConversation
 
 _NOBODYS = frozenset(
     ("true", "false", "yes", "no", "none", "null", "dontcare", "unknown", "any", "not mentioned")

@@ -14,8 +14,8 @@ from turnlog.domain.judgements import (
     Preference,
     PreferenceEvidence,
 )
-from turnlog.training.paths import Path, digest
-from turnlog.training.ratings import Place, Ratings
+from turnlog.training.preferences.paths import Path, digest
+from turnlog.training.preferences.ratings import Place, Ratings
 
 
 class PathAnswer(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Any
 
 from turnlog.engine.log import Turnlog
 from turnlog.errors import FormatError, UnknownConversation
-from turnlog.training.episodes import Episode, Observation, Reward
+from turnlog.training.environments.episodes import Episode, Observation, Reward
 
 
 class RecordedEnvironment:

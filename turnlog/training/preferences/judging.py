@@ -8,10 +8,10 @@ from msgspec.structs import replace
 
 from turnlog.domain.judgements import Contradiction, Judgements
 from turnlog.engine.log import Turnlog
-from turnlog.training.families import Kin
-from turnlog.training.names import ExportedNames, evidence_named
 from turnlog.training.plan import ExportPlan
-from turnlog.training.preferences import Relative, of_family
+from turnlog.training.preferences.families import Kin
+from turnlog.training.preferences.preferences import Relative, of_family
+from turnlog.training.privacy.names import ExportedNames, evidence_named
 from turnlog.training.select import PastConversation, Selection
 
 Beside = Callable[[str], bool]

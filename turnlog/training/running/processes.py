@@ -11,8 +11,8 @@ from turnlog.engine.log import Turnlog
 from turnlog.engine.processes import in_order
 from turnlog.engine.shared_pasts import HeldPast
 from turnlog.errors import UnknownConversation
-from turnlog.training.outcome import ExampleOutcome
 from turnlog.training.plan import ExportPlan
+from turnlog.training.running.outcome import ExampleOutcome
 from turnlog.training.select import Chosen
 
 AT_ONCE = 32
@@ -42,7 +42,7 @@ _make: Callable[[Order], Iterable[ExampleOutcome]]
 
 
 def _begin(opener: Opener, plan: ExportPlan) -> None:
-    from turnlog.training.making import Making
+    from turnlog.training.running.making import Making
     from turnlog.training.select import Selection
 
     global _make

@@ -1,0 +1,1 @@
+"""Recorded conversations as environments, for models to learn in."""

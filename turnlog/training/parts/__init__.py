@@ -1,0 +1,1 @@
+"""Parts of an export: near-duplicates, placement and leaks."""

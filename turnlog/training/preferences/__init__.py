@@ -1,0 +1,1 @@
+"""Preferences: which of two answers is better, and the evidence."""

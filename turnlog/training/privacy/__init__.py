@@ -1,0 +1,1 @@
+"""What an export hides: pseudonyms for ids, and redacted personal data."""

@@ -1,0 +1,1 @@
+"""A run of an export: examples, processes, files, and resuming."""
