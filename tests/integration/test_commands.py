@@ -278,7 +278,7 @@ def test_append_reads_stdin_and_says_how_long_the_conversation_is(
         ('{"type": "SlotSet", "value": 1}', "name"),
         ('{"type": "MessageEdited", "message": 99}', "event 99 does not exist"),
         ("[" * 100_000, "events.json:1"),
-        ('"text"', "an event is an object"),
+        ('"text"', "an event must be an object"),
     ],
 )
 def test_append_of_anything_but_events_records_nothing(

@@ -288,5 +288,5 @@ def test_what_cannot_be_held_again_is_named(log: Turnlog) -> None:
         environment(log, ["nobody"]).reset()
     with pytest.raises(FormatError, match="at least one"):
         environment(log, [])
-    with pytest.raises(FormatError, match="reset comes before"):
+    with pytest.raises(FormatError, match="call reset first"):
         environment(log).step(saying("hi"))

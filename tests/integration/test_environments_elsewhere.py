@@ -171,6 +171,6 @@ def test_the_same_seed_has_the_same_reward_over_openenv(sessions: dict[str, Any]
 def test_openenvs_client_is_told_what_is_wrong(sessions: dict[str, Any]) -> None:
     nobody, silent, call, text = sessions["refused"]
     assert "conversation 'nobody': does not exist" in nobody
-    assert "conversation 'silent': has no turn to be held again" in silent
+    assert "conversation 'silent': has no turn that can be held again" in silent
     assert "no assistant's message: Object missing required field `id`" in call
     assert "Invalid message" in text

@@ -213,10 +213,10 @@ def test_a_card_that_was_changed_is_not_the_one_that_was_written(
     assert run(*verify).status == 0
     (folder / name).write_text((folder / name).read_text() + "\n")
     ran = run(*verify)
-    what = "the file is not the one that was written"
+    what = "the file has changed since it was written"
     assert [(x["file"], x["what"]) for x in ran.json["findings"]] == [(name, what)]
     (folder / name).unlink()
-    assert [x["what"] for x in run(*verify).json["findings"]] == ["the file is not there"]
+    assert [x["what"] for x in run(*verify).json["findings"]] == ["file does not exist"]
 
 
 def test_the_card_says_what_was_taken_out(db: str, facts: Path, tmp_path: Path) -> None:

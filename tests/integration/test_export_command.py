@@ -183,7 +183,7 @@ def test_one_faulty_conversation_stops_everything_and_is_named_with_its_turn(db,
     for arguments in ((), ("--split", "train=0.5,test=0.5")):
         ran = export("--format", "openai", "--out", "x", *arguments)
         assert ran.status == 2
-        assert "conversation 'bad': turn 2: messages[2].content: nothing is said" in ran.err
+        assert "conversation 'bad': turn 2: messages[2].content: the message is empty" in ran.err
         assert not list(tmp_path.glob("x*")) + list(tmp_path.glob(".x*"))
     ran = export("--format", "openai", "--out", "x", "--skip-faulty", "--json")
     assert (ran.status, ran.json["examples"]) == (0, 60)

@@ -199,7 +199,7 @@ def test_ids_that_were_asked_for_do_not_name_the_person_again(db, tmp_path):
         ((PERSON, "nowhere.json"), "No such file"),
         ((PERSON,), "the manifest of one export"),
         ((PERSON, "old.manifest.json", "b0"), "the manifest of one export"),
-        ((PERSON, "old"), "is not a manifest of an export"),
+        ((PERSON, "old"), "not a manifest of an export"),
         (("nobody", "old.manifest.json"), "nobody"),
         ((PERSON, "old.manifest.json", "--out", "old"), "the old export"),
     ],

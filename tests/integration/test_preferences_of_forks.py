@@ -165,4 +165,4 @@ def test_a_pair_goes_with_either_conversation(log, tmp_path):
     assert (tmp_path / "left.jsonl").read_text() == ""
     log.delete("c")
     found = {x.what for x in verify(log, manifest_of(tmp_path / "pairs.jsonl"))}
-    assert "the conversation is deleted or not there" in found
+    assert "the conversation is deleted or does not exist" in found

@@ -124,7 +124,7 @@ def test_a_payload_has_its_entities_in_itself():
 
 
 def test_nobody_who_answers_is_a_fault():
-    with pytest.raises(FormatError, match="turn 1: messages: no message is the assistant's"):
+    with pytest.raises(FormatError, match="turn 1: messages: no message of the assistant"):
         one("openai", e.UserUttered("hi"))
 
 

@@ -289,5 +289,5 @@ def test_a_type_that_trl_does_not_have_is_named():
     ("format", "name"), [("sgd", "trim"), ("openai", "type"), ("jsonl", "turns")]
 )
 def test_a_setting_that_a_format_does_not_have_is_refused(format, name):
-    with pytest.raises(FormatError, match=f"the format '{format}' has no such setting"):
+    with pytest.raises(FormatError, match=f"unknown setting of the format '{format}'"):
         ExportPlan(format, 0, settings={name: 1}).codec()

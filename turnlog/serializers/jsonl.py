@@ -34,8 +34,8 @@ _MEMBERS = frozenset(("format", "conversation", "events", "first_event", "first_
 class JsonlCodec(DocumentCodec):
     """`{"format": "turnlog/1", "conversation": …, "events": […]}`, one a line.
 
-    first_event and first_turn stand there where the dialogue is the end of a conversation only;
-    origin, of a fork, names the conversation that has its events before.
+    first_event and first_turn appear if the dialogue is only the end of a conversation; origin, of
+    a fork, names the conversation that contains the events before.
     """
 
     name = "jsonl"
@@ -47,13 +47,15 @@ class JsonlCodec(DocumentCodec):
     envelope = 8
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises the `format` of the first line."""
         return "format" in begins_with(head, "{") and _SNIFF.search(head) is not None
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
+        """One conversation a line."""
         return json_stream.lines(file, self.limits.conversation_bytes)
 
     def at_once(self, element: Element, depth: int) -> Dialogue | None:
-        """A whole conversation that is the same when it is written again: nothing was lost."""
+        """A whole conversation that round-trips unchanged: nothing was lost."""
         try:
             line = _whole().decode(element.json)
             is_odd = line.format != FORMAT or dumps(line) != element.json
@@ -65,9 +67,10 @@ class JsonlCodec(DocumentCodec):
         return Dialogue(line.conversation, events) if isinstance(events, CheckedEvents) else None
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
+        """A dialogue of version 1; undeclared members are refused."""
         _check_version(member(value, "format", str))
         for field in value.keys() - _MEMBERS:
-            raise FormatError("is not a member of a dialogue", field=field)
+            raise FormatError("unknown member", field=field)
         name = member(value, "conversation", str)
         events = tuple(_events(member(value, "events", list), name))
         events = checked_from_json(events, are_typed=True)
@@ -79,6 +82,7 @@ class JsonlCodec(DocumentCodec):
         return Dialogue(name, events, **first)
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the whole dialogue."""
         content: dict[str, Any] = {"format": FORMAT, "conversation": dialogue.name}
         if dialogue.first_event != 1:
             content |= {"first_event": dialogue.first_event, "first_turn": dialogue.first_turn}
@@ -88,12 +92,13 @@ class JsonlCodec(DocumentCodec):
         yield Example.of(dialogue, content)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One conversation a line."""
         write_lines(examples, out)
 
 
 @cache
 def _whole() -> msgspec.json.Decoder[Any]:
-    """Of a line with all of a conversation."""
+    """Of a line with a whole conversation."""
     listed: Any = list
     members = [("format", str), ("conversation", str), ("events", listed[twins()])]
     return msgspec.json.Decoder(msgspec.defstruct("Whole", members, forbid_unknown_fields=True))
@@ -102,7 +107,9 @@ def _whole() -> msgspec.json.Decoder[Any]:
 def _check_version(text: str) -> None:
     match = _FORMAT.match(text)
     if match is None:
-        raise FormatError(f"{text!r:.60} is not turnlog's", field="format")
+        raise FormatError(
+            f"unknown format {text!r:.60}; expected turnlog/{VERSION}", field="format"
+        )
     if int(match[1]) > VERSION:
         why = f"{text!r} was written by a newer version; this one reads turnlog/{VERSION}"
         raise FormatError(why, field="format")

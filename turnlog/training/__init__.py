@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 def environment(
     log: Turnlog, ids: Iterable[str] | None = None, reward: Reward | None = None
 ) -> RecordedEnvironment:
-    """Recorded conversations as an environment in which a model learns; see there."""
+    """An environment made of recorded conversations.
+
+    See `turnlog.training.environments.recorded_environment`.
+    """
     from turnlog.training.environments.recorded_environment import RecordedEnvironment
 
     return RecordedEnvironment(log, ids, reward)

@@ -1,4 +1,4 @@
-"""OpenEnv: recorded conversations as an environment that its servers serve and its clients hold."""
+"""OpenEnv: recorded conversations as an environment for its servers and clients."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ with needed("openenv", "an environment of OpenEnv"):
 
 
 class AssistantAction(Action, extra="ignore"):  # type: ignore[misc,call-arg]
-    """An assistant's message, as OpenAI has it; what else it holds is not read."""
+    """An assistant's message in OpenAI's form; other members are ignored."""
 
     content: Any = None
     tool_calls: list[dict[str, Any]] | None = None
@@ -42,7 +42,9 @@ class ChatObservation(Observation):  # type: ignore[misc]
 
 
 class EpisodeState(State):  # type: ignore[misc]
-    """episode_id: the conversation; None before the first reset. reward: what it would be now."""
+    """episode_id: the conversation; None before the first reset. reward: if the episode
+    ended now.
+    """
 
     turn: int = 0
     done: bool = False
@@ -63,6 +65,7 @@ class OpenEnvironment(Environment):  # type: ignore[misc]
     def reset(
         self, seed: int | None = None, episode_id: str | None = None, **_: Any
     ) -> ChatObservation:
+        """Begins an episode; see `RecordedEnvironment.reset`. `episode_id` is the conversation."""
         seen = self._held.reset(seed, episode_id)
         self._steps = 0
         return _shown(seen, tools=self._held.tools)
@@ -70,17 +73,22 @@ class OpenEnvironment(Environment):  # type: ignore[misc]
     def step(
         self, action: AssistantAction, timeout_s: float | None = None, **_: Any
     ) -> ChatObservation:
+        """Takes the assistant's message; see `RecordedEnvironment.step`. `timeout_s` has no
+        effect.
+        """
         seen = self._held.step({"content": action.content, "tool_calls": action.tool_calls})
         self._steps = (self._steps or 0) + 1
         return _shown(seen)
 
     @property
     def state(self) -> EpisodeState:
+        """Empty before the first reset."""
         if self._steps is None:
             return EpisodeState()
         return EpisodeState(step_count=self._steps, **self._held.state)
 
     def get_metadata(self) -> EnvironmentMetadata:
+        """Name, description and turnlog's version."""
         return EnvironmentMetadata(
             name="turnlog",
             description="Recorded conversations: their users and tools answer the model.",
@@ -97,11 +105,12 @@ def app(
 ) -> Any:
     """A FastAPI application that serves `environment(log, ids, reward)` by OpenEnv's protocol.
 
-    sessions: how many may be open at once. It serves what people said to whoever reaches it.
+    sessions: how many may be open concurrently. It serves the words of recorded people to anyone
+    who can reach it.
     """
     held = RecordedEnvironment(log, ids, reward)
     return create_fastapi_app(
-        lambda: OpenEnvironment(copy(held)),  # each session has an episode of its own
+        lambda: OpenEnvironment(copy(held)),  # each session has its own episode
         AssistantAction,
         ChatObservation,
         sessions,

@@ -1,4 +1,6 @@
-"""Plan: what an export is of. The manifest keeps it, so that the export can be made again."""
+"""Plan: everything that decides an export. The manifest stores it, so that the export can be made
+again.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,15 @@ _SEPARATORS = re.compile(r"[\s,]+")
 
 
 class ExportPlan(msgspec.Struct, frozen=True):
-    """position: of the log; what came later is not seen. ids: None for every conversation.
+    """position: of the log; later commits are not seen. ids: None for every conversation.
 
     split: parts and their shares. include: see `view`. skip_faulty: name the conversations that
-    must not be written and go on, instead of writing nothing. together: near-duplicates go into one
-    part, which exports before did not see. leak_free: write nothing where users or texts are in
-    more than one part. pinned: of the examples that a manifest names, in their files, and no
-    others. pseudonyms: conversations go by pseudonyms instead of ids. redact: so do
-    people, and values that the log knows or that look personal; leave: slots and entities whose
-    values stay. settings: the format's own.
+    must not be written and continue, instead of writing nothing. together: put near-duplicates into
+    one part; older exports did not. leak_free: write nothing if users or texts are in more than one
+    part. pinned: only the examples that a manifest names, in their files. pseudonyms: name
+    conversations by pseudonyms instead of ids. redact: replace people too, and values that the log
+    knows or that look personal; leave: slots and entities whose values stay. settings: the format's
+    own.
     """
 
     format: str
@@ -54,15 +56,16 @@ class ExportPlan(msgspec.Struct, frozen=True):
                 raise FormatError(f"{name!r} cannot be the name of a part", field="split")
 
     def codec(self) -> Codec:
+        """The format's codec with its settings. Raises FormatError for what it cannot do."""
         made = codec(self.format, **self.settings)
         if not made.writes:
-            raise FormatError(f"the format {self.format!r} can be read only")
+            raise FormatError(f"the format {self.format!r} cannot be written")
         for name in sorted(self.settings.keys() - made.settings):
-            raise FormatError(f"the format {self.format!r} has no such setting", field=f"--{name}")
+            raise FormatError(f"unknown setting of the format {self.format!r}", field=f"--{name}")
         return made
 
     def files(self, out: Path) -> dict[str | None, Path]:
-        """The file of each part, None being the whole; with parts `out` is their folder."""
+        """The file of each part, or of the whole under None; with parts `out` is their folder."""
         if self.split is None:
             return {None: out}
         suffix = self.codec().suffix
@@ -75,7 +78,7 @@ def parts(text: str) -> dict[str, float]:
     for term in text.split(","):
         name, _, share = term.strip().partition("=")
         if not _PART.match(name) or name in shares:
-            raise FormatError(f"{term!r} names no part of its own", field="--split")
+            raise FormatError(f"{term!r} does not name a new part", field="--split")
         shares[name] = _share(share, term)
     if not math.isclose(sum(shares.values()), 1.0, abs_tol=1e-6):
         raise FormatError(f"the shares add up to {sum(shares.values()):g}, not 1", field="--split")
@@ -88,7 +91,7 @@ def _share(text: str, term: str) -> float:
     except ValueError:
         share = math.nan
     if not 0 < share <= 1:
-        raise FormatError(f"{term!r} gives no share between 0 and 1", field="--split")
+        raise FormatError(f"{term!r} does not give a share between 0 and 1", field="--split")
     return share
 
 
@@ -97,5 +100,5 @@ def included(text: str | None) -> list[str]:
     wanted = {name for name in _SEPARATORS.split(text or "") if name}
     for name in sorted(wanted - set(INCLUDE)):
         known = ", ".join(INCLUDE)
-        raise FormatError(f"{name!r} cannot be included; there are {known}", field="--include")
+        raise FormatError(f"{name!r} cannot be included; known: {known}", field="--include")
     return [name for name in INCLUDE if name in wanted]

@@ -1,4 +1,4 @@
-"""Remaking: an old export once more, without what is of one person."""
+"""Remaking: an old export once more, without one person's data."""
 
 from __future__ import annotations
 
@@ -33,24 +33,28 @@ def without(
     ledger: Ledger | None = None,
     card: Card | None = None,
 ) -> tuple[Totals, ExportPlan, Path]:
-    """The examples of a manifest in their files and their order, but those of the person.
+    """The examples of a manifest in their files and their order, except those of the person.
 
-    What the log does not give any more, as it was erased, deleted or redacted since, is left out
-    as well. out: None for a place beside the old one. Raises UnknownPerson, or FormatError for what
-    is not a manifest of this log's.
+    What the log no longer gives, because it was erased, deleted or redacted since, is omitted too.
+    out: None for a place next to the old one. Raises UnknownPerson, or FormatError for anything but
+    a manifest of this log.
     """
     noted = read(log, path)
     pins = Pins(noted, Revoked(log, person), manifest=sha256_of(path))
     plan = replace(noted.plan, pinned=True, ids=None, where=None)
     out = out or _beside(path, noted)
     if out.absolute() == _place(path, noted).absolute():
-        raise FormatError("is the old export, which stays as it is", file=str(out), field="--out")
+        raise FormatError(
+            "is the old export, which must stay unchanged; choose another place",
+            file=str(out),
+            field="--out",
+        )
     totals = export(log, plan, out, progress=progress, ledger=ledger, pins=pins, card=card)
     return totals, plan, out
 
 
 def _place(path: Path, noted: manifest.Manifest) -> Path:
-    """Where the old export is: its folder, or its file."""
+    """The place of the old export: its folder, or its file."""
     if noted.options.split is not None:
         return path.parent
     return path.with_name(next(iter(noted.files)))

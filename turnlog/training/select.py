@@ -1,4 +1,4 @@
-"""The conversations of an export, as they conversation at a position of the log."""
+"""The conversations of an export in their state at a position of the log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from turnlog.training.plan import ExportPlan
 class PastConversation(msgspec.Struct, frozen=True):
     """A conversation's events, oldest first, of the commits up to a position.
 
-    held: how many of them are written with another conversation, a fork of which this is.
+    held: how many of them are written with another conversation, of which this one is a fork.
     """
 
     id: str
@@ -33,25 +33,27 @@ class PastConversation(msgspec.Struct, frozen=True):
 
     @property
     def events(self) -> Iterator[e.Event]:
+        """All events."""
         return (recorded.event for recorded in self.recorded)
 
     @property
     def own(self) -> Sequence[RecordedEvent]:
-        """What is not written with another one."""
+        """The events that are not written with another conversation."""
         return self.recorded[self.held.events :]
 
     @property
     def began(self) -> int:
-        """The log's position of the first event that is its own."""
+        """The log's position of the first event that no other conversation contains."""
         return (self.own or self.recorded)[0].position or 0
 
     @property
     def held_turns(self) -> int:
+        """The last turn that is written with another conversation; 0 if there is none."""
         return self.recorded[self.held.events - 1].turn if self.held.events else 0
 
     @property
     def user(self) -> str | None:
-        """Whose it is: the first identification decides, whatever is learnt later."""
+        """The user: the first identification decides, whatever later ones say."""
         for event in self.events:
             if isinstance(event, e.UserIdentified):
                 return event.user
@@ -61,11 +63,11 @@ class PastConversation(msgspec.Struct, frozen=True):
 def selected(
     log: Turnlog, plan: ExportPlan, *, wanted: Callable[[str], bool] = lambda id: True
 ) -> Iterator[PastConversation]:
-    """In order of id, forks behind those that hold what they share; never one that is deleted by
-    now, whenever that was.
+    """In order of id, forks after the conversations that contain what they share; never one that
+    has been deleted, whenever that was.
 
-    wanted: those whose id it does not want are not even read.
-    Raises UnknownConversation for an id that is asked for and was not there.
+    wanted: ids that it does not want are not even read. Raises UnknownConversation for a requested
+    id that did not exist then.
     """
     selection = Selection(log, plan)
     for head, state, held in selection.chosen(wanted):
@@ -73,11 +75,11 @@ def selected(
 
 
 Chosen = tuple[LiveHead, State, HeldPast]
-"""One to be read, and what of it another one holds."""
+"""One to be read, and the part of it that another one contains."""
 
 
 class Selection:
-    """Which conversations are meant, and what of them was recorded by then."""
+    """Which conversations are selected, and what was recorded of them by then."""
 
     def __init__(self, log: Turnlog, plan: ExportPlan) -> None:
         self._log = log
@@ -86,7 +88,7 @@ class Selection:
         self._pasts = SharedPasts(log, self._means)
 
     def chosen(self, wanted: Callable[[str], bool] = lambda id: True) -> Iterator[Chosen]:
-        """Those to be read, in the order of `selected`, and what of each another one holds."""
+        """Those to be read, in the order of `selected`, with the part that another one contains."""
         later: dict[str, HeldPast] = {}
         for head, state in _heads(self._log, self._plan.ids):
             is_wanted, held = wanted(head.conversation), self.held(head, state)
@@ -101,7 +103,7 @@ class Selection:
                     yield (*self._log.head(id), held)
 
     def held(self, head: LiveHead, state: State) -> HeldPast:
-        """What of a fork another conversation holds, of those that are meant."""
+        """The part of a fork that another selected conversation contains."""
         if state.lineage.origin is None or not self._means(head, state):
             return NOTHING
         return self._pasts.of(head, state)
@@ -115,9 +117,10 @@ class Selection:
         return any(True for _ in self.read(head, state, must_be_there=False))
 
     def again(self, id: str, held: HeldPast | None) -> PastConversation | None:
-        """One that was meant once, if it is there, without asking whether it would be now.
+        """A conversation that was selected once, if it exists, whether or not it would be selected
+        now.
 
-        held: what of it another one held then; None where nobody noted that.
+        held: the part that another one contained then; None if the manifest does not note it.
         """
         try:
             head, state = self._log.head(id)
@@ -140,7 +143,7 @@ class Selection:
     def read(
         self, head: LiveHead, state: State, held: HeldPast = NOTHING, *, must_be_there: bool = True
     ) -> Iterator[PastConversation]:
-        """The conversation, if it is meant."""
+        """The conversation, if it is selected."""
         try:
             recorded = _recorded(self._log, head, self._plan, state)
             self._log.current.release(head)
@@ -164,7 +167,7 @@ def _heads(log: Turnlog, ids: Iterable[str] | None) -> Iterable[tuple[LiveHead, 
 def _recorded(
     log: Turnlog, head: LiveHead, plan: ExportPlan, now: State
 ) -> tuple[RecordedEvent, ...]:
-    """What was redacted, at whatever position, is hidden unless it is asked for."""
+    """What was redacted, at any position, is hidden unless requested."""
     history = log.past(head)
     commits = takewhile(lambda commit: (commit.position or 0) <= plan.position, history.commits())
     events = chain.from_iterable(commit.recorded_events() for commit in commits)

@@ -1,4 +1,4 @@
-"""Split: which part a hash says that something is in."""
+"""Split: a part for each key, by a hash."""
 
 from __future__ import annotations
 

@@ -25,37 +25,41 @@ _DB, _KEYS, _CONVERSATION = "TURNLOG_DB", "TURNLOG_KEYS", "TURNLOG_CONVERSATION"
 
 
 class RecordedData(vf.TaskData):  # type: ignore[misc]
-    """Of a conversation. id: what it is called outside the log, as in exports."""
+    """Of a conversation. id: its name outside the log, as in exports."""
 
     based_on: Reward | None = None
 
 
 class RewardState(vf.State):  # type: ignore[misc]
-    """reward: what it is after the last message, also of an episode that was cut off."""
+    """reward: after the last message, also of an episode that was cut off."""
 
     reward: float = 0.0
 
 
 class RecordedTask(vf.Task[RecordedData, RewardState]):  # type: ignore[misc]
-    """Where its conversation is goes to the harness, and into no trace."""
+    """The harness receives the address of the log; traces do not contain it."""
 
     where: dict[str, str] = {}  # noqa: RUF012  # never changed in place
 
     @property
     def key(self) -> str:
+        """The conversation's name."""
         return str(self.data.id)
 
     def runtime_env(self) -> dict[str, str]:
+        """The address of the log, as environment variables."""
         return self.where
 
     @vf.reward  # type: ignore[untyped-decorator]
     async def agreement(self, trace: vf.Trace) -> float:
+        """The reward of the episode."""
         return float(trace.state.reward)
 
 
 class RecordedTasksetConfig(vf.TasksetConfig):  # type: ignore[misc]
-    """db and keys: of the log, else what TURNLOG_DB and TURNLOG_KEYS say. ids: else every
-    conversation of which a turn can be held."""
+    """db and keys: of the log; by default TURNLOG_DB and TURNLOG_KEYS. ids: by default every
+    conversation with a turn that can be held.
+    """
 
     db: str | None = None
     keys: str | None = None
@@ -67,6 +71,7 @@ class RecordedTaskset(vf.Taskset[RecordedTask, RecordedTasksetConfig]):  # type:
     """A task for each conversation, in the order of their ids."""
 
     def load(self) -> Iterator[RecordedTask]:
+        """Opens the log once to list the tasks."""
         given = {_DB: self.config.db, _KEYS: self.config.keys}
         where = {name: url or os.environ.get(name, "") for name, url in given.items()}
         ids = self.config.ids
@@ -94,7 +99,7 @@ class RecordedTaskset(vf.Taskset[RecordedTask, RecordedTasksetConfig]):  # type:
 
 
 class RecordedHarness(vf.Harness[vf.HarnessConfig]):  # type: ignore[misc]
-    """Asks the model, and answers it as the record does, in this process: it runs no program."""
+    """Asks the model and answers it from the record, in this process: it runs no program."""
 
     APPENDS_SYSTEM_PROMPT = True
     EXECUTES_CODE = False
@@ -110,6 +115,7 @@ class RecordedHarness(vf.Harness[vf.HarnessConfig]):  # type: ignore[misc]
         mcp_urls: dict[str, str],
         data: RecordedData,
     ) -> vf.ProgramResult:
+        """Holds one conversation: asks the model until the episode is done."""
         held, said = await asyncio.to_thread(_begun, runtime.env, data)
         tools: dict[str, Any] = {"tools": held.tools} if held.tools else {}
         async with AsyncOpenAI(base_url=endpoint, api_key=secret, timeout=None) as client:
@@ -133,6 +139,7 @@ class RecordedEnv(vf.Env[RecordedEnvConfig]):  # type: ignore[misc]
     """One model, one conversation."""
 
     async def run(self, task: RecordedTask, agents: vf.Agents) -> None:
+        """Runs the task with the only agent."""
         await agents.agent.run(task)
 
 
@@ -141,12 +148,14 @@ def _opened(where: dict[str, str]) -> Turnlog:
 
 
 def _begun(where: dict[str, str], data: RecordedData) -> tuple[RecordedEnvironment, Any]:
-    """The environment, which needs its log no more, and what the model sees first."""
+    """The environment, which no longer needs its log, and what the model sees first."""
     with _opened(where) as log:
         held = RecordedEnvironment(log, [where[_CONVERSATION]], data.based_on)
         seen = [message for message in held.reset().messages if not _instructs(message)]
-    told = [] if data.system_prompt is None else [{"role": "system", "content": data.system_prompt}]
-    return held, told + seen
+    opening = (
+        [] if data.system_prompt is None else [{"role": "system", "content": data.system_prompt}]
+    )
+    return held, opening + seen
 
 
 def _instructs(message: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Verify: an export made again from the log, and held against its manifest and its files."""
+"""Verify: makes an export again from the log and compares it with its manifest and its files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FOLLOWING = sorted({*Totals.__struct_fields__} - {"files", "held", "revoked", "
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """events: numbers of the first and the last one of the example that is meant."""
+    """events: numbers of the first and the last event of the example."""
 
     what: str
     file: str | None = None
@@ -35,9 +35,9 @@ class Finding(msgspec.Struct, frozen=True):
 def verify(
     log: Turnlog, path: Path, *, progress: Progress = lambda done: None
 ) -> Iterator[Finding]:
-    """What does not follow from the log any more, or is not what was written.
+    """What no longer follows from the log, or differs from what was written.
 
-    Raises FormatError for what is not a manifest.
+    Raises FormatError for anything but a manifest.
     """
     noted = read(log, path)
     yield from _files(noted, path.parent)
@@ -86,40 +86,40 @@ def _files(noted: Manifest, folder: Path) -> Iterator[Finding]:
     for name, digest in (*written.items(), *noted.card.items()):
         path = folder / name
         if not path.is_file():
-            yield Finding("the file is not there", name)
+            yield Finding("file does not exist", name)
         elif sha256_of(path) != digest:
-            yield Finding("the file is not the one that was written", name)
+            yield Finding("the file has changed since it was written", name)
 
 
 def _examples(
     noted: Iterable[ManifestEntry], again: Iterable[ManifestEntry], log: Turnlog
 ) -> Iterator[Finding]:
-    """Examples whose content changed, that are gone, and that the manifest does not know."""
+    """Examples with other contents, missing ones, and those that the manifest does not have."""
     remade = _by_place(again)
     for place, entry in _by_place(noted).items():
         other = remade.pop(place, None)
         if other is None:
             what = _why_missing(entry, log)
         elif other.sha256 != entry.sha256:
-            what = "the example is another one than the log gives"
+            what = "the log gives another example"
         else:
             continue
         yield Finding(what, entry.file, entry.conversation, entry.events)
     for entry in remade.values():
-        what = "the log gives an example that the manifest does not know"
+        what = "the log gives an example that the manifest does not have"
         yield Finding(what, entry.file, entry.conversation, entry.events)
 
 
 def _why_missing(entry: ManifestEntry, log: Turnlog) -> str:
     if entry.conversation not in log:
-        return "the conversation is deleted or not there"
+        return "the conversation is deleted or does not exist"
     return "the log gives no such example"
 
 
 def _named(
     gone: Iterable[ManifestEntry], differ: Iterable[Finding], log: Turnlog
 ) -> Iterator[Finding]:
-    """What cannot be made again, without what only moved because of that."""
+    """What cannot be made again, without examples that only moved as a result."""
     found = {(each.file, each.conversation, each.events): each for each in differ}
     for entry in gone:
         place = (entry.file, entry.conversation, entry.events)
@@ -129,7 +129,7 @@ def _named(
 def _by_place(
     entries: Iterable[ManifestEntry],
 ) -> dict[tuple[str, str, tuple[int, int], int], ManifestEntry]:
-    """By file, conversation and events; the number tells those apart that share all three."""
+    """By file, conversation and events; the number distinguishes those that share all three."""
     placed: dict[tuple[str, str, tuple[int, int], int], ManifestEntry] = {}
     count: Counter[tuple[str, str, tuple[int, int]]] = Counter()
     for entry in entries:
@@ -148,7 +148,7 @@ def _rest(noted: Manifest, again: Manifest) -> Iterator[Finding]:
     for name in sorted(noted.versions.keys() | again.versions.keys()):
         before, now = noted.versions.get(name), again.versions.get(name)
         if before != now:
-            yield Finding(f"{name} was {before}, and is {now} now")
+            yield Finding(f"{name} was {before} and is now {now}")
     for name, file in noted.files.items():
         if again.files.get(name) != file:
             yield Finding("the log gives another file", name)

@@ -1,4 +1,4 @@
-"""Writing: the examples of every part, their files and the manifest, whole or not at all."""
+"""Writing: the examples of every part, their files and the manifest, all or none."""
 
 from __future__ import annotations
 
@@ -35,13 +35,14 @@ def export(
     card: Card | None = None,
     pool: Pool | None = None,
 ) -> Totals:
-    """Write the files and the manifest; nothing at all where a conversation is at fault, or a leak.
+    """Writes the files and the manifest; nothing if a conversation is faulty or a leak is
+    forbidden.
 
     Then `faulty` or `leaks` names them and `files` is empty; with `skip_faulty` the faulty ones are
-    named and the rest is written. One whose values the format cannot hold is named in `refused`
-    and stops nothing. ledger: records the export before its files have their names. pins: what
-    alone is written, where the plan is pinned. card: what describes a folder of them, beside them.
-    pool: processes that make the examples; parts, pins and chosen conversations take one.
+    named and the rest is written. `refused` names conversations with values that the format cannot
+    hold; they prevent nothing. ledger: records the export before its files get their names. pins:
+    the only examples to write if the plan is pinned. card: writes files that describe a folder.
+    pool: processes that make the examples; parts, pins and chosen conversations use a single one.
     """
     _check(log, plan, out)
     files, folder = plan.files(out), None if plan.split is None else out
@@ -72,7 +73,7 @@ def _check(log: Turnlog, plan: ExportPlan, out: Path) -> None:
         why = f"position {plan.position} does not exist; the last is {last}"
         raise FormatError(why, field="--at-position")
     if plan.split is not None and is_stream(out):
-        raise FormatError("takes a folder where there are parts", file=str(out), field="--out")
+        raise FormatError("must be a folder for an export with parts", file=str(out), field="--out")
 
 
 def _write_files(
@@ -93,6 +94,6 @@ def _described(file: BinaryIO, examples: int) -> File:
 
 
 def _digest(file: BinaryIO) -> str:
-    """Of what is written so far."""
+    """The SHA-256 of what has been written so far."""
     file.flush()
     return sha256_of(Path(file.name))

@@ -1,7 +1,7 @@
 """MultiWOZ's dialog_act and span_info as frames of acts and spans, and back.
 
-`{"Hotel-Inform": [["Area", "east"]]}` is an act Inform of the frame Hotel. A span counts the
-text's words, `["Hotel-Inform", "Area", "east", 8, 8]`; ours counts its characters.
+`{"Hotel-Inform": [["Area", "east"]]}` is an act Inform of the frame Hotel. A span counts the text's
+words, `["Hotel-Inform", "Area", "east", 8, 8]`; ours counts its characters.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _WORD = re.compile(r"\S+")
 
 
 def annotated(turn: Mapping[str, Any], text: str, message: int) -> MessageAnnotated | None:
-    """The annotation of a message; what is not of the usual shape goes to `extra` as it is."""
+    """The annotation of a message; members in an unusual form go to `extra` unchanged."""
     frames: list[Frame] = []
     extra: dict[str, Any] = {}
     if "dialog_act" in turn:
@@ -39,7 +39,7 @@ def annotated(turn: Mapping[str, Any], text: str, message: int) -> MessageAnnota
 
 
 def acts_and_spans(annotation: MessageAnnotated, text: str, lost: Counter[str]) -> dict[str, Any]:
-    """The members that `annotated` read; what they cannot say is counted in `lost`."""
+    """The members that `annotated` read; what they cannot hold is counted in `lost`."""
     members: dict[str, Any] = {}
     for frame in annotation.frames:
         for act in frame.acts or ():
@@ -91,7 +91,7 @@ def _act_frames(acts: Mapping[str, list[list[Any]]]) -> list[Frame]:
 
 
 def _with_spans(frames: list[Frame], spans: Iterable[list[Any]], text: str) -> list[Frame]:
-    """The frames with the spans in their order; one that would break it gets a frame of its own."""
+    """The frames with the spans in their order; one out of order gets a separate frame."""
     words = _words(text)
     result = list(frames)
     at = 0
@@ -113,7 +113,7 @@ def _span(words: list[tuple[int, int]], first: int, last: int, **rest: Any) -> S
 
 
 def _counted(span: Span, words: list[tuple[int, int]]) -> list[Any] | None:
-    """First and last word of a span; None where it does not begin and end with one."""
+    """First and last word of a span; None unless it begins and ends with one."""
     if (indexes := (span.extra or {}).get("words")) is not None:
         return list(indexes)
     first = next((i for i, word in enumerate(words) if word[0] == span.start), None)

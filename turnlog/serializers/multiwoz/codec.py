@@ -1,6 +1,6 @@
 """MultiWOZ 2.1: an object of dialogues, each with a goal and a log.
 
-The metadata of log[2k+1] is the state after the user's message log[2k]; events say what changed.
+The metadata of log[2k+1] is the state after the user's message log[2k]; events record the changes.
 Slots are named `domain.part.slot`, where part is `semi` or `book`. (github.com/budzianowski/
 multiwoz; ConvLab-2 for dialog_act and span_info)
 """
@@ -39,26 +39,31 @@ class MultiwozCodec(DocumentCodec):
     reads = writes = True
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises an object whose first member has a `goal` or a `log`."""
         return not {"goal", "log"}.isdisjoint(begins_with(head, "{", "{"))
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
+        """The members of the object."""
         return json_stream.elements(file, self.limits.conversation_bytes, of="{")
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
+        """A dialogue with an event for each change of its state."""
         if element.key is None:
-            raise FormatError("an object of dialogues was expected")
+            raise FormatError("expected an object of dialogues")
         return Dialogue(element.key, tuple(_LogReader().events(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the dialogue; empty for one without messages of the user."""
         if any(isinstance(event, e.UserUttered) for event in dialogue.events):
             yield example(dialogue)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One JSON object."""
         write(examples, out)
 
 
 class _LogReader:
-    """Turns a dialogue into events, the state known so far in hand."""
+    """Turns a dialogue into events and tracks the state known so far."""
 
     def __init__(self) -> None:
         self.metadata = Metadata()
@@ -85,7 +90,7 @@ class _LogReader:
         rest = {key: held for key, held in turn.items() if key not in _APART}
         if not user and metadata:
             yield from self._state(metadata)
-        elif metadata or (not user and self.metadata.told):
+        elif metadata or (not user and self.metadata.has_content):
             rest["metadata"] = metadata
         yield (e.UserUttered if user else e.BotUttered)(**take(rest, _TURN))
         self.message = self.number

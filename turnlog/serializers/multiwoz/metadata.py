@@ -1,6 +1,6 @@
-"""MultiWOZ's metadata tree: slots with a value, and how the tree says that one has none.
+"""MultiWOZ's metadata tree: slots with a value, and the tree's ways to say that one has none.
 
-The slots are events; the rest of the tree is told by frames, each only what changed.
+The slots are events; frames contain the rest of the tree, each only what changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from turnlog.encoding.binary import encode_ordered
 from turnlog.errors import FormatError
 
 UNSET = ("", "not mentioned", "未提及")
-"""What stands in the place of a value that is not known."""
+"""Appears in place of an unknown value."""
 
 PARTS = ("semi", "book")
 
@@ -23,9 +23,9 @@ Listed = dict[str, dict[str, Any]]
 
 
 class Metadata:
-    """The tree as it stands, on either way: `follow` reads trees, `tree` writes them.
+    """The current tree, in both directions: `follow` reads trees, `tree` writes them.
 
-    Most domains stay as they are from turn to turn, and are looked at no closer.
+    Most domains do not change from turn to turn and are then skipped.
     """
 
     def __init__(self) -> None:
@@ -33,17 +33,17 @@ class Metadata:
         self.listed: dict[str, Listed] = {}
         self.booked: dict[str, list[Any]] = {}
         self._read: dict[str, bytes] = {}
-        """Of each domain, what it was when it was followed last."""
+        """Of each domain, its last tree."""
         self._held: dict[str, dict[str, Any]] = {}
         """Of each domain, the slots."""
 
     @property
-    def told(self) -> bool:
+    def has_content(self) -> bool:
         """Whether there is anything to write."""
         return bool(self.listed)
 
     def follow(self, tree: Any) -> tuple[Frame, ...]:
-        """Frames with what changed apart from the slots, which are replaced."""
+        """Frames with the changes other than the slots, which are replaced."""
         if not isinstance(tree, dict):
             raise FormatError(f"expected an object, not {tree!r:.60}", field="metadata")
         read = {domain: encode_ordered(parts) for domain, parts in tree.items()}
@@ -64,13 +64,13 @@ class Metadata:
     def _follow(self, domain: str, parts: Any) -> Frame | None:
         field = f"metadata.{domain}"
         if not isinstance(parts, dict) or "." in domain:
-            raise FormatError(f"cannot be held: {parts!r:.60}", field=field)
+            raise FormatError(f"unsupported form: {parts!r:.60}", field=field)
         self._held[domain] = {}
         known = self.listed.get(domain, {})
         listed: dict[str, dict[str, Any] | None] = {}
         for part, slots in parts.items():
             if part not in PARTS or not isinstance(slots, dict):
-                raise FormatError("is neither `semi` nor `book`", field=f"{field}.{part}")
+                raise FormatError("neither `semi` nor `book`", field=f"{field}.{part}")
             unset = self._set(domain, part, slots)
             news = _news(known.get(part, {}), unset, slots)
             if news or part not in known:
@@ -83,7 +83,7 @@ class Metadata:
         return _frame(domain, changed, listed)
 
     def _set(self, domain: str, part: str, slots: dict[str, Any]) -> dict[str, Any]:
-        """Take the slots that have a value; the others are returned."""
+        """Takes the slots that have a value; returns the others."""
         unset = {}
         for slot, value in slots.items():
             if part == "book" and slot == "booked":
@@ -95,7 +95,7 @@ class Metadata:
         return unset
 
     def learn(self, frame: Frame) -> None:
-        """Take in what a frame tells."""
+        """Takes in the contents of a frame."""
         if frame.booked is not None:
             self.booked[frame.service] = frame.booked
         domain = self.listed.setdefault(frame.service, {}) if frame.listed is not None else {}
@@ -113,7 +113,7 @@ class Metadata:
             self.listed.pop(frame.service, None)
 
     def tree(self, slots: dict[str, Any], of: Container[str] | None = None) -> dict[str, Any]:
-        """The metadata of a state. of: the domains that are wanted, by default all of them."""
+        """The metadata of a state. of: the wanted domains, by default all of them."""
         tree: dict[str, Any] = {
             domain: {part: dict(listed) for part, listed in parts.items()}
             for domain, parts in self.listed.items()
@@ -129,12 +129,12 @@ class Metadata:
 
 
 def is_unset(value: Any) -> bool:
-    """Whether this is not a value but a way to say that there is none."""
+    """Whether this is a way to say that a slot has no value."""
     return value is None or value == [] or value in UNSET
 
 
 def _news(known: dict[str, Any], unset: dict[str, Any], slots: dict[str, Any]) -> dict[str, Any]:
-    """What must be said for slots without a value; None for one that stands there no more."""
+    """What must be said for slots without a value; None for one that is no longer in the tree."""
     news = {slot: word for slot, word in unset.items() if known.get(slot) != word}
     return news | dict.fromkeys(known.keys() - slots.keys())
 
@@ -148,8 +148,8 @@ def _frame(
 
 
 def _must_be_same(rebuilt: dict[str, Any], tree: dict[str, Any]) -> None:
-    """A tree that cannot be told by slots and frames is refused rather than changed."""
+    """Refuses a tree that slots and frames cannot hold, rather than change it."""
     for domain in tree.keys() | rebuilt.keys():
         if encode_ordered(rebuilt.get(domain)) != encode_ordered(tree.get(domain)):
             held = f"{tree.get(domain)!r:.80}"
-            raise FormatError(f"cannot be held: {held}", field=f"metadata.{domain}")
+            raise FormatError(f"unsupported form: {held}", field=f"metadata.{domain}")

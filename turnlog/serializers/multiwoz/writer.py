@@ -33,7 +33,7 @@ _HELD: Held = {
 
 
 def example(dialogue: Dialogue) -> Example:
-    """The dialogue in this format, with what it cannot hold counted."""
+    """The dialogue in this format, with a count of what it cannot hold."""
     check_frames(dialogue)
     check_slots(dialogue)
     writer = _LogWriter(dialogue)
@@ -88,7 +88,7 @@ class _LogWriter:
         return self.log
 
     def _add(self, event: Utterance, annotations: list[e.MessageAnnotated]) -> None:
-        """What would stand at the other side's place gets an empty message before it."""
+        """A message in the other side's place gets an empty message before it."""
         user = isinstance(event, e.UserUttered)
         if user != (len(self.log) % 2 == 0):
             self.lost["two messages of one side in a row"] += 1
@@ -105,7 +105,7 @@ class _LogWriter:
         return self.metadata.tree(self.shown)
 
     def _slots(self) -> dict[str, Any]:
-        """The slots as the format can say them: named domain.part.slot."""
+        """The slots that the format can hold: named domain.part.slot."""
         slots = {}
         for name, value in self.folded.state.slots.items():
             domain, *rest = name.split(".")

@@ -16,13 +16,13 @@ from turnlog.serializers.openai.chat import Chat
 _HELD = frozenset(("role", "content", "tool_calls", "tool_call_id", "weight"))
 _SYSTEM = frozenset(("system", "developer"))
 _BETWEEN = "\n\n"
-"""Stands between messages that are joined."""
+"""Separates joined messages."""
 
 
 class Exchange(msgspec.Struct):
     """What one side said, a question or the results of calls, and what the other answered.
 
-    calls: ids, of the calls that the results are of, in order of the calls.
+    calls: ids of the calls that have these results, in order of the calls.
     """
 
     turn: int
@@ -34,7 +34,7 @@ class Exchange(msgspec.Struct):
 
     @property
     def question(self) -> str:
-        """The results of calls that were made at once are a list."""
+        """The results of calls of one message are a list."""
         one = len(self.questions) == 1
         return self.questions[0] if one else dumps(self.questions).decode()
 
@@ -50,14 +50,14 @@ class Alternation(msgspec.Struct):
 def alternation(dialogue: Dialogue, chat: Chat) -> Alternation:
     """The exchanges of a chat of text.
 
-    What the assistant says in several messages is joined; what it says before anybody asked, or
-    beside a call, and what is not answered at the end have no place and are counted as lost. So is
-    a turn with an answer that nobody should learn from: the format cannot mark it.
-    Raises FormatError, naming conversation and turn, where a question in between has no answer.
+    Several messages of the assistant in a row are joined. What it says before the first question or
+    next to a call, and messages at the end without an answer, have no place and are counted as
+    lost. So is a turn with an answer of weight 0, which the format cannot mark. Raises FormatError,
+    naming conversation and turn, for an earlier question without an answer.
     """
     alternating = _Alternating(chat)
     for turn, exchange in alternating.unanswered():
-        why = "broken alternation: nobody answers it before the next message"
+        why = "broken alternation: no answer before the next message"
         raise FormatError(
             why, conversation=dialogue.name, turn=turn, field=f"message {exchange.question!r:.60}"
         )
@@ -65,7 +65,7 @@ def alternation(dialogue: Dialogue, chat: Chat) -> Alternation:
 
 
 class _Alternating:
-    """Exchanges in order, as messages come."""
+    """Exchanges, built from messages in order."""
 
     def __init__(self, chat: Chat) -> None:
         self.exchanges: list[Exchange] = []
@@ -112,7 +112,7 @@ class _Alternating:
         self._place(last, message)
 
     def _place(self, results: Exchange, message: dict[str, Any]) -> None:
-        """The result among the others, in order of the calls, whenever it came."""
+        """Puts the result among the others, in the order of the calls."""
         call = message["tool_call_id"]
         before = self._calls[: self._calls.index(call)] if call in self._calls else results.calls
         at = sum(other in before for other in results.calls)
@@ -144,7 +144,7 @@ class _Alternating:
 
 
 def _learnt(chat: Chat, lost: Counter[str]) -> Iterator[tuple[dict[str, Any], int]]:
-    """The messages with their turns, without the turns of answers that nobody should learn."""
+    """The messages with their turns, without the turns of answers of weight 0."""
     said = list(zip(chat.messages, chat.turns, strict=True))
     marked = {turn for message, turn in said if message.get("weight") == 0}
     lost["turn with an answer of weight 0"] += len(marked)

@@ -1,4 +1,4 @@
-"""Chats cut where an answer begins: prompts, and what was answered."""
+"""Chats, cut where an answer begins: prompts, and their answers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Messages = Sequence[dict[str, Any]]
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """A prompt and an answer to it. last_event: the number of the last event that they are of."""
+    """A prompt and an answer to it. last_event: the number of their last event."""
 
     prompt: Messages
     answer: Messages
@@ -26,12 +26,12 @@ class Answered(msgspec.Struct, frozen=True):
 
     @property
     def is_learnt(self) -> bool:
-        """Whether nobody said that a model should not learn it."""
+        """Whether no message of it has weight 0."""
         return all(message.get("weight") != 0 for message in self.answer)
 
 
 def answers(dialogue: Dialogue, chat: Chat) -> Iterator[Answered]:
-    """Each answer, of one or more messages of the assistant in a row, with all before it."""
+    """Each answer, of one or more messages of the assistant in a row, with everything before it."""
     said, begin, numbered = chat.messages, 0, dict(dialogue.numbered())
     ends = [*(event - 1 for event in chat.events[1:]), dialogue.last_event]
     for at, message in enumerate(said):
@@ -43,13 +43,13 @@ def answers(dialogue: Dialogue, chat: Chat) -> Iterator[Answered]:
 
 
 def _last(events: Mapping[int, Event], first: int, end: int) -> int:
-    """The number of an answer's last event, of those up to the next message."""
+    """The number of an answer's last event, of those before the next message."""
     its = (number for number in range(end, first, -1) if side(events[number]) == "assistant")
     return next(its, first)
 
 
 def answered(prompt: Dialogue, answer: Sequence[Event], form: Form) -> tuple[Answered, Chat]:
-    """An answer to a prompt as chat messages, and the chat that both are.
+    """An answer to a prompt as chat messages, and the chat of both.
 
     Raises FormatError as `read_chat` does.
     """

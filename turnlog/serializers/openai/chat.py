@@ -1,4 +1,4 @@
-"""Dialogues to chat messages, in one form or another."""
+"""Dialogues to chat messages, in several forms."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ HELD_WITH_REASONING: Held = {**HELD, e.ReasoningAdded: _PART | {"text"}}
 
 
 class Form(msgspec.Struct, frozen=True):
-    """How a format writes messages. held: of events; what else they say is counted as lost.
+    """How a format writes messages. held: fields of events; the others are counted as lost.
 
-    message: of a message and the first of its events; None where nothing of it can be held, or a
-    message that the checks refuse. It counts what it leaves out. beside: what may stand beside the
+    message: writes a message, given its first event; None if it can hold nothing of it, or a
+    message that the checks refuse. It counts what it omits. beside: further members next to the
     messages, besides tools.
     """
 
@@ -64,7 +64,7 @@ class Chat(msgspec.Struct, frozen=True):
     """A dialogue as chat messages. turns: the turn of each message. events: the number of the first
     event of each. lost: as in an Example. cut: roles of the messages that were cut off at the end.
 
-    beside: the members that stand beside the messages, such as tools.
+    beside: the members next to the messages, such as tools.
     """
 
     messages: list[dict[str, Any]]
@@ -76,11 +76,12 @@ class Chat(msgspec.Struct, frozen=True):
 
     @property
     def content(self) -> dict[str, Any]:
+        """The chat as one object."""
         return {"messages": self.messages, **self.beside}
 
     @property
     def noted(self) -> dict[str, int]:
-        """What whoever trains on it should know, though nothing is lost."""
+        """What anyone who trains on it should know, although nothing is lost."""
         found = Counter(f"message of the role {role} cut off at the end" for role in self.cut)
         role = self.messages[-1]["role"] if self.messages else "assistant"
         if role != "assistant":
@@ -91,10 +92,10 @@ class Chat(msgspec.Struct, frozen=True):
 
 
 def read_chat(dialogue: Dialogue, form: Form, *, trim: bool = False) -> Chat:
-    """The dialogue's messages, none where it has none. trim: up to the last answer.
+    """The dialogue's messages, empty without any. trim: up to the last answer.
 
-    Raises FormatError, naming conversation, turn and message, for messages that a model must not
-    be trained on.
+    Raises FormatError, naming conversation, turn and message, for messages that a model must not be
+    trained on.
     """
     result = Chat([], [], [], {}, _lost(dialogue.events, form))
     for event in dialogue.events:
@@ -124,7 +125,7 @@ def _refuse_half_characters(first: e.Event, dialogue: Dialogue, index: int) -> N
 
 
 def trim_to_last_answer(chat: Chat) -> None:
-    """Take away what comes after the assistant's last message; nothing where it says nothing."""
+    """Removes what follows the assistant's last message; everything if it says nothing."""
     last = max(
         (at for at, one in enumerate(chat.messages) if one["role"] == "assistant"), default=None
     )
@@ -135,7 +136,7 @@ def trim_to_last_answer(chat: Chat) -> None:
 
 
 def check(name: str, chat: Chat) -> None:
-    """Raise FormatError for the first thing in a conversation of that name that is at fault."""
+    """Raises FormatError for the first fault in the chat of the conversation with that name."""
     content = chat.content
     try:
         refuse_raw_example(Example(name, 1, 1, content))
@@ -149,7 +150,7 @@ def check(name: str, chat: Chat) -> None:
 
 
 def _words(group: Group) -> dict[str, Any] | None:
-    """The message in any form, where it is a text that one event says, and nothing else."""
+    """The message in any form if it is one event's text and nothing else."""
     (_, first), *others = group.members
     if others or not isinstance(first, Utterance) or first.text is None:
         return None
@@ -166,7 +167,7 @@ def _lost(events: Iterable[e.Event], form: Form) -> Counter[str]:
 
 
 def without_users_calls(events: Iterable[e.Event]) -> tuple[list[e.Event], Counter[str]]:
-    """The events but the calls of the user's side, with their results; and how many those are."""
+    """The events without the calls of the user's side and their results; and how many those are."""
     others: list[e.Event] = []
     of_user: Counter[str] = Counter()
     for event in events:
@@ -182,7 +183,7 @@ _BESIDE = frozenset((e.SystemInstructed, e.ConversationAnnotated))
 
 
 def _take_beside(event: e.Event, chat: Chat, form: Form) -> None:
-    """What an event says beside the messages."""
+    """The part of an event that goes next to the messages."""
     if isinstance(event, e.SystemInstructed) and event.tools is not None:
         is_other = chat.beside.get("tools", event.tools) != event.tools
         chat.lost["tools that others replace"] += is_other

@@ -1,7 +1,7 @@
-"""What OpenAI's own types let through and a training set must not hold.
+"""Checks for what OpenAI's own types permit and a training set must not contain.
 
-A check gets the content of an example as it is written and yields the index of each message at
-fault, the field and why. Others add theirs to CHECKS.
+A check receives the content of an example as it is written and yields the index of each faulty
+message, the field and the reason. Third parties add theirs to CHECKS.
 """
 
 from __future__ import annotations
@@ -32,25 +32,27 @@ def faults(content: Content) -> Iterator[MessageFault]:
 
 
 def _is_words(message: Mapping[str, Any]) -> bool:
-    """Whether a message is a text and nothing else."""
+    """Whether a message consists of a text only."""
     held = message.get("content")
     is_alone = len(message) == 2 and message.get("role") in _SPEAKERS
     return is_alone and isinstance(held, str) and bool(held.strip())
 
 
 def roles(content: Content) -> Iterator[MessageFault]:
+    """Every role is known."""
     for index, message in enumerate(content["messages"]):
         if message.get("role") not in ROLES:
             yield index, f"messages[{index}].role", f"{message.get('role')!r:.60} is not a role"
 
 
 def somebody_answers(content: Content) -> Iterator[MessageFault]:
+    """At least one message is the assistant's."""
     if not any(message.get("role") == "assistant" for message in content["messages"]):
-        yield 0, "messages", "no message is the assistant's"
+        yield 0, "messages", "no message of the assistant"
 
 
 def contents(content: Content) -> Iterator[MessageFault]:
-    """What is said is a text, or parts; only calls need none, and only a tool may say nothing."""
+    """Contents are texts or parts; only calls need none, and only a tool may say nothing."""
     for index, message in enumerate(content["messages"]):
         held = message.get("content")
         if (is_text := isinstance(held, str)) and held.strip():
@@ -63,7 +65,7 @@ def contents(content: Content) -> Iterator[MessageFault]:
         elif not is_text:
             yield index, field, f"must be a text or parts, not {held!r:.60}"
         elif not _may_say_nothing(message):
-            yield index, field, "nothing is said"
+            yield index, field, "the message is empty"
 
 
 def _parts(index: int, message: Mapping[str, Any]) -> Iterator[MessageFault]:
@@ -72,7 +74,7 @@ def _parts(index: int, message: Mapping[str, Any]) -> Iterator[MessageFault]:
     found = [(index, f"{field}[{at}]", why) for at, why in wrong if why]
     yield from found
     if not found and says_nothing(message["content"]) and not _may_say_nothing(message):
-        yield index, field, "nothing is said"
+        yield index, field, "the message is empty"
 
 
 def _may_say_nothing(message: Mapping[str, Any]) -> bool:
@@ -85,7 +87,7 @@ def _says_otherwise(message: Mapping[str, Any]) -> bool:
 
 
 def members(content: Content) -> Iterator[MessageFault]:
-    """What stands beside the content is of the type that it has everywhere."""
+    """Members next to the content have the type that they have everywhere."""
     for index, message in enumerate(content["messages"]):
         if len(message) == 2:  # role and content
             continue
@@ -98,22 +100,23 @@ def members(content: Content) -> Iterator[MessageFault]:
 
 
 def weights(content: Content) -> Iterator[MessageFault]:
+    """Weights are 0 or 1."""
     for index, message in enumerate(content["messages"]):
         if (weight := message.get("weight", 1)) not in (0, 1):
             yield index, f"messages[{index}].weight", f"{weight!r:.60} is neither 0 nor 1"
 
 
 def tools(content: Content) -> Iterator[MessageFault]:
-    """Tools are function definitions, and where there are some, only those are called."""
+    """Tools are function definitions; if there are any, only those are called."""
     if (declared := content.get("tools")) is None:
         return
     names = [_name(tool) for tool in declared]
     if None in names:
-        yield 0, f"tools[{names.index(None)}]", "is not a function with a name"
+        yield 0, f"tools[{names.index(None)}]", "not a function with a name"
     for index, field, function in _functions(content):
         name = function.get("name")
         if name not in names:
-            yield index, f"{field}.name", f"{name!r:.60} is none of the tools"
+            yield index, f"{field}.name", f"{name!r:.60} is not one of the tools"
 
 
 def _name(tool: Any) -> str | None:
@@ -132,17 +135,17 @@ def parameters(content: Content) -> Iterator[MessageFault]:
 
 
 def call_ids(content: Content) -> Iterator[MessageFault]:
-    """The calls of a message, which is the assistant's, have ids of their own, and names."""
+    """Only the assistant's messages have calls, with distinct ids, and names."""
     for index, message in enumerate(content["messages"]):
         if not (calls := message.get("tool_calls")):
             continue
         if message.get("role") != "assistant":
-            yield index, f"messages[{index}].tool_calls", "is not a member of this role"
+            yield index, f"messages[{index}].tool_calls", "not allowed in a message of this role"
         seen: set[str] = set()
         for at, call in enumerate(calls):
             if call.get("id") in seen:
                 field = f"messages[{index}].tool_calls[{at}].id"
-                yield index, field, f"{call.get('id')!r:.60} names two calls"
+                yield index, field, f"{call.get('id')!r:.60} is the id of two calls"
             seen.add(call.get("id"))
     for index, field, function in _functions(content):
         if not isinstance(name := function.get("name"), str) or not name:
@@ -158,7 +161,7 @@ def arguments(content: Content) -> Iterator[MessageFault]:
 
 
 def answers(content: Content) -> Iterator[MessageFault]:
-    """A tool's answer answers a call made since the last other message; each call is answered."""
+    """A tool's message answers a call made since the last other message; each call is answered."""
     waiting: list[Any] = []
     caller = 0
     for index, message in enumerate(content["messages"]):
@@ -167,7 +170,11 @@ def answers(content: Content) -> Iterator[MessageFault]:
             if call in waiting:
                 waiting.remove(call)
             else:
-                yield index, f"messages[{index}].{member}", f"{call[1]!r:.60} answers no call"
+                yield (
+                    index,
+                    f"messages[{index}].{member}",
+                    f"{call[1]!r:.60} does not answer a call",
+                )
             continue
         yield from _unanswered(waiting, caller)
         waiting = list(_asked(message))
@@ -177,7 +184,7 @@ def answers(content: Content) -> Iterator[MessageFault]:
 
 
 def _answered(message: Mapping[str, Any]) -> tuple[str, tuple[str, Any]] | None:
-    """What a tool's message answers: the call of an id, or in the API's first form of a name."""
+    """The call that a tool's message answers: by id, or in the API's first form by name."""
     if message.get("role") == "tool":
         return "tool_call_id", ("id", message.get("tool_call_id"))
     if message.get("role") == "function":
@@ -199,7 +206,7 @@ def _unanswered(waiting: list[Any], index: int) -> Iterator[MessageFault]:
 
 
 def _functions(content: Content) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
-    """What is called: index of the message, field, and the function with its arguments."""
+    """The calls: index of the message, field, and the function with its arguments."""
     for index, message in enumerate(content["messages"]):
         if len(message) == 2:  # role and content
             continue
@@ -212,7 +219,7 @@ def _functions(content: Content) -> Iterator[tuple[int, str, Mapping[str, Any]]]
 
 
 def refuse_raw_arguments(content: Content, conversation: str) -> None:
-    """Raise Unholdable for arguments that no JSON can say; a number of any length is JSON."""
+    """Raises Unholdable for arguments that JSON cannot say; a number of any length is JSON."""
     for _, field, function in _functions(content):
         text = function.get("arguments")
         for _, raw in raw_parts(_parsed(text)) if isinstance(text, str) else ():
@@ -233,7 +240,7 @@ CHECKS: list[Callable[[Content], Iterator[MessageFault]]] = [
     roles, somebody_answers, contents, members, weights, tools, parameters, call_ids, arguments,
     answers,
 ]  # fmt: skip
-"""Every check an example must pass; a list, so that others can add to it."""
+"""Every check that an example must pass; a list, so that third parties can add theirs."""
 
 _OF_MORE_THAN_WORDS = frozenset(CHECKS) - {somebody_answers}
-"""Those that find nothing where each message is a text and nothing else."""
+"""Checks that find nothing in messages that consist of a text only."""

@@ -26,8 +26,8 @@ _APART = frozenset(("messages", "traj", "tools", "id"))
 
 
 class OpenaiCodec(DocumentCodec):
-    """Options: ids, whether the conversation's id is written beside its messages (it is); trim, to
-    end with the assistant's last message.
+    """Options: `ids`, whether to write the conversation's id next to its messages (default true);
+    `trim`, to end with the assistant's last message.
     """
 
     name = "openai"
@@ -38,9 +38,11 @@ class OpenaiCodec(DocumentCodec):
     settings = frozenset(("ids", "trim"))
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises lines with messages, and tau-bench's and tau2-bench's layouts."""
         return any(layout(head) for layout in (_lines, _tau, _tau2))
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
+        """The conversations of any of the three layouts."""
         head = file.read(SNIFFED)
         file.seek(0)
         keep = self.limits.conversation_bytes
@@ -54,6 +56,7 @@ class OpenaiCodec(DocumentCodec):
             yield from json_stream.lines(file, keep)
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
+        """A conversation without an id takes the file's name and its line."""
         if not isinstance(value, dict):
             raise FormatError(f"expected an object with `messages`, not {value!r:.60}")
         name = _name(value) or f"{path.name}:{element.line}"
@@ -66,15 +69,17 @@ class OpenaiCodec(DocumentCodec):
         return Dialogue(name, tuple(events))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the chat; empty without messages."""
         ids, trim = self.options.get("ids", True), self.options.get("trim", False)
         yield from example(dialogue, ids=ids, trim=trim)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One conversation a line."""
         write_lines(examples, out)
 
 
 def _is_pretty_printed(head: bytes) -> bool:
-    """Whether an object goes on in a second line, as nobody writes JSON lines."""
+    """Whether an object continues in a second line, which JSON lines never do."""
     first, _, rest = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
     return first.strip() == b"{" or rest[:1] in (b" ", b"\t")
 
@@ -103,7 +108,7 @@ def _name(value: Mapping[str, Any]) -> str | None:
 
 
 def _opening(value: Mapping[str, Any]) -> Iterator[e.Event]:
-    """What stands beside the messages."""
+    """The members next to the messages."""
     extra = {key: held for key, held in value.items() if key not in _APART}
     if extra:
         yield e.ConversationAnnotated(extra=extra)

@@ -23,9 +23,11 @@ class OpenaiDpoCodec(Codec):
 
     @property
     def of_judgements(self) -> bool:
+        """True: an example is a preference."""
         return True
 
     def judged(self, judgements: Judgements) -> Iterator[Example]:
+        """One example a preference."""
         for preference in judgements.preferences:
             better, worse, chat = pair(preference, FORM)
             content: dict[str, Any] = {
@@ -42,4 +44,5 @@ class OpenaiDpoCodec(Codec):
             )
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One preference a line."""
         write_lines(examples, out)

@@ -33,6 +33,7 @@ class Messages:
             yield event
 
     def events(self, messages: list[Any], field: str) -> Iterator[e.Event]:
+        """The events of the messages. Raises FormatError with the index of a faulty one."""
         for index, message in enumerate(messages):
             try:
                 yield from self._message(message)
@@ -60,7 +61,7 @@ class Messages:
         return self._with_calls(self._recording.take(read_chat(said, arguments)), said)
 
     def _with_calls(self, events: list[e.Event], said: Mapping[str, Any]) -> list[e.Event]:
-        """The same, with what calls say beside."""
+        """The same, with the members next to the calls."""
         rests = iter([beyond(call) for call in said.get("tool_calls") or ()])
         return [
             replace(event, extra={**rest, **(event.extra or {})} or None)
@@ -78,7 +79,7 @@ class Messages:
         return [replace(event, actor=actor) if actor else event for event in events]
 
     def _of_user(self, said: dict[str, Any], calls: Any) -> list[e.Event]:
-        """What the user's side says beside calls; these are in no message."""
+        """What the user's side says next to calls, which no message contains."""
         first, spoken = self._recording.number, []
         asked: dict[str, Any] = {"role": "assistant", "tool_calls": calls}
         if said.get("content") is None:
@@ -95,7 +96,7 @@ class Messages:
 
 
 def _seconds(time: Any) -> float:
-    """Seconds of an ISO 8601 time, which is UTC where it does not say."""
+    """Seconds of an ISO 8601 time; UTC unless it names a zone."""
     try:
         read = datetime.fromisoformat(time)
     except (TypeError, ValueError) as error:
@@ -104,7 +105,7 @@ def _seconds(time: Any) -> float:
 
 
 def arguments(source: str) -> tuple[Any, str | None]:
-    """The object that a text is the JSON of, or any other text as it stands, which is raw too."""
+    """The object that a text is the JSON of; any other text unchanged, which is raw too."""
     try:
         value = parse(source.encode(), holds_raw=False)
     except FormatError:
@@ -113,6 +114,6 @@ def arguments(source: str) -> tuple[Any, str | None]:
 
 
 def exact(source: str) -> tuple[Any, str | None]:
-    """As `arguments`; the text is kept as raw where the parsed ones do not give it back."""
+    """As `arguments`; the text stays raw if the parsed ones do not give it back."""
     given, raw = arguments(source)
     return given, raw if raw is not None or dumps(given).decode() == source else source

@@ -1,6 +1,6 @@
-"""The parts that a message's content may have, by role, as OpenAI's own types have them.
+"""The parts that a message's content may have, by role, as in OpenAI's own types.
 
-Those types are looked at lazily where they are used; here every part is.
+Those types are validated lazily in use; here every part is checked.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ MEDIA = frozenset(
     ("image", "image_url", "input_image", "audio", "input_audio", "video", "video_url", "file",
      "input_file")
 )  # fmt: skip
-"""What is shown or heard, as one interface or another calls it."""
+"""What is shown or heard, under the names of several interfaces."""
 
 THOUGHTS = frozenset(("thinking", "redacted_thinking", "reasoning"))
-"""What a model thought, as other interfaces have it among the parts."""
+"""A model's reasoning, in interfaces that put it among the parts."""
 
 
 def kind_of(part: Any) -> str | None:
-    """Its type; None where it does not say, and "" where it is not a part at all."""
+    """A part's type; None if it does not say, and "" for anything but a part."""
     kind = part.get("type") if isinstance(part, dict) else ""
     return kind if kind is None or isinstance(kind, str) else ""
 
 
 def why_not(role: Any, part: Any) -> str | None:
-    """Why a part cannot stand in a message of that role; None where it can."""
+    """Why a message of that role cannot contain a part; None if it can."""
     kind = part.get("type") if isinstance(part, dict) else None
     if not isinstance(kind, str):
         return f"{part!r:.60} is not a part"
     if kind not in KINDS.get(role, ()):
-        return f"{kind!r:.60} is not a part of a message of the role {role!r:.30}"
-    return None if _is_whole(kind, part) else f"{part!r:.60} is not a whole part"
+        return f"{kind!r:.60} is not allowed in a message of the role {role!r:.30}"
+    return None if _is_whole(kind, part) else f"{part!r:.60} is not a complete part"
 
 
 def _is_whole(kind: str, part: Mapping[str, Any]) -> bool:
@@ -61,6 +61,6 @@ def _is_whole(kind: str, part: Mapping[str, Any]) -> bool:
 
 
 def says_nothing(content: list[Any]) -> bool:
-    """Whether there are only texts in it, and they are blank."""
+    """Whether it contains only blank texts."""
     texts = (part.get("text", part.get("refusal")) for part in content)
     return all(text is not None and not text.strip() for text in texts)

@@ -19,7 +19,7 @@ from turnlog.serializers.openai.writer import data_alone, only_placeless
 from turnlog.serializers.shared.json_value import parse
 
 _REASONING = ("reasoning", "thinking")
-"""What others call `reasoning_content`; templates are given it under all three names."""
+"""Other interfaces' names of `reasoning_content`; templates receive it under all three names."""
 
 _KNOWN = MEDIA | THOUGHTS | {None, "text", "input_text", "output_text", "refusal"}
 _READ = frozenset(
@@ -36,9 +36,9 @@ def text_chat(dialogue: Dialogue, *, trim: bool = False) -> Chat:
 
 
 def text_message(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, Any] | None:
-    """The message in texts; None where a chat has no place for any of it.
+    """The message in texts; None if a chat can hold nothing of it.
 
-    One that shows something and says nothing has no content, which the checks refuse.
+    A message that shows something and says nothing has no content, which the checks refuse.
     """
     if message.role == "tool":
         return _result(message, first, lost)
@@ -58,7 +58,7 @@ def text_message(message: Message, first: e.Event, lost: Counter[str]) -> dict[s
 
 
 def _content(message: Message, lost: Counter[str]) -> str | list[Any] | None:
-    """The words, refusals among them; a list of the parts that nobody knows, if there are any."""
+    """The words, refusals included; a list of the unknown parts, if there are any."""
     source = _source(message)
     kinds = [kind_of(part) for part in source]
     if unknown := [part for part, kind in zip(source, kinds, strict=True) if kind not in _KNOWN]:
@@ -72,13 +72,13 @@ def _content(message: Message, lost: Counter[str]) -> str | list[Any] | None:
 
 
 def _source(message: Message) -> list[Any]:
-    """The parts as OpenAI's API had them; what is not a list of parts is not a part either."""
+    """The parts as OpenAI's API had them; only a list counts as parts."""
     held = message.metadata.get("content", [])
     return held if isinstance(held, list) else [held]
 
 
 def _transcript(message: Message) -> str | None:
-    """What a spoken answer says."""
+    """The transcript of a spoken answer."""
     audio = message.metadata.get(AUDIO)
     said = audio.get("transcript") if isinstance(audio, dict) else None
     return said if isinstance(said, str) else None
@@ -93,14 +93,14 @@ def _of_the_assistant(message: Message) -> dict[str, Any]:
         held["tool_calls"] = [_call(call) for call in calls]
     called = message.metadata.get(FUNCTION_CALL, {})
     if not isinstance(called, dict) or "name" in called:
-        held[FUNCTION_CALL] = called  # of no form that could be read: the checks refuse it
+        held[FUNCTION_CALL] = called  # in an unreadable form: the checks refuse it
     if (weight := message.metadata.get("weight")) is not None:
         held["weight"] = weight
     return held
 
 
 def _thought(message: Message) -> str:
-    """What the model thought, wherever an interface puts it."""
+    """A model's reasoning, wherever an interface puts it."""
     thoughts = [part.text for part in message.parts if isinstance(part, Reasoning) and part.text]
     beside = (message.metadata.get(name) for name in _REASONING)
     among = (part.get("thinking") for part in _source(message) if isinstance(part, dict))
@@ -113,7 +113,7 @@ def _call(call: ToolCall) -> dict[str, Any]:
 
 
 def call_arguments(call: ToolCall) -> Any:
-    """The object that a call was given; what is none, as it is."""
+    """The object that a call received; anything else unchanged."""
     given = call.arguments
     if call.raw is not None and isinstance(given, str):
         given = _parsed(call.raw)
@@ -121,7 +121,7 @@ def call_arguments(call: ToolCall) -> Any:
 
 
 def _parsed(source: str) -> Any:
-    """The object that a text says, though it may hold what no event can; else the text."""
+    """The object that a text says, even if no event can hold it; else the text."""
     try:
         return parse(source.encode()) if source.strip() else {}
     except FormatError:
@@ -153,7 +153,7 @@ def _result_text(content: Any) -> tuple[str, bool]:
 def _count_members(
     message: Message, first: e.Event, written: dict[str, Any], lost: Counter[str]
 ) -> None:
-    """Count what the message says in members that are written nowhere."""
+    """Counts the members of the message that are written nowhere."""
     lost.update(
         f"{type(first).__name__}.extra.{key}"
         for key in message.metadata
@@ -168,4 +168,4 @@ def tools_text(chat: Chat) -> str | None:
 
 
 FORM = Form(text_message, HELD_WITH_REASONING)
-"""Texts alone, with what the model thought and which tools it called."""
+"""Texts only, with the model's reasoning and the tools that it called."""

@@ -24,14 +24,14 @@ _MEMBERS = {
     "tool": (),
     "function": (),
 }
-"""Members of a message, by role, that are kept in `extra` and written again."""
+"""Members of a message, by role, that are stored in `extra` and written again."""
 
 _NOT_MEMBERS = frozenset(("role", "content", NEW_MESSAGE))
 _TEXTS = frozenset((None, "input_text", "output_text"))
 
 
 def example(dialogue: Dialogue, *, ids: bool = True, trim: bool = False) -> Iterator[Example]:
-    """The dialogue's messages; nothing where it has none. Raises FormatError as `chat` does."""
+    """The dialogue's messages; empty without any. Raises FormatError as `chat` does."""
     result = chat(dialogue, trim=trim)
     if result.messages:
         content: dict[str, Any] = {"id": dialogue.name} if ids else {}
@@ -40,12 +40,12 @@ def example(dialogue: Dialogue, *, ids: bool = True, trim: bool = False) -> Iter
 
 
 def chat(dialogue: Dialogue, *, trim: bool = False) -> Chat:
-    """The dialogue's messages as OpenAI has them; see `read_chat`."""
+    """The dialogue's messages in OpenAI's form; see `read_chat`."""
     return read_chat(dialogue, FORM, trim=trim)
 
 
 def _written(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, Any] | None:
-    """The message as OpenAI has it; None where nothing of what it says can be held."""
+    """The message in OpenAI's form; None if it can hold nothing of it."""
     written = message.as_openai()
     if only_placeless(message, lost):
         return None
@@ -65,7 +65,7 @@ def _written(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, 
 
 
 def only_placeless(message: Message, lost: Counter[str]) -> bool:
-    """Whether the chat API has a place for nothing of it; what it has none for is counted."""
+    """Whether the chat API can hold nothing of the message; counts what it cannot hold."""
     placeless = _placeless(message)
     lost.update(
         f"{type(part).__name__} without a place in a chat message"
@@ -86,7 +86,7 @@ def _placeless(message: Message) -> list[Part]:
 def data_alone(first: Utterance, written: dict[str, Any], lost: Counter[str]) -> bool:
     """Whether an utterance has nothing but data beyond its content, which is counted.
 
-    An image and no text is not a message here, but no fault either.
+    An image without text is not a message here, but not a fault either.
     """
     data = {key: held for key, held in (first.data or {}).items() if held is not None}
     beyond = [key for key in data if key != "content" or not isinstance(data[key], list)]
@@ -95,9 +95,9 @@ def data_alone(first: Utterance, written: dict[str, Any], lost: Counter[str]) ->
 
 
 def _accepted(role: str, content: list[Any], lost: Counter[str]) -> list[Any] | None:
-    """The parts as the API takes them from that role; what nobody knows is left for the checks.
+    """The parts that the API takes from that role; unknown ones are left for the checks.
 
-    What was thought, and what another side's message cannot show, is left out and counted.
+    Reasoning, and parts that a message of another side cannot show, are omitted and counted.
     """
     if not any(why_not(role, part) for part in content):
         return content or None
@@ -116,7 +116,7 @@ def _accepted(role: str, content: list[Any], lost: Counter[str]) -> list[Any] | 
 
 
 def _give_arguments(written: dict[str, Any], calls: Iterable[dict[str, Any]]) -> None:
-    """An empty object where a model that gave no arguments wrote nothing at all."""
+    """An empty object if a model that gave no arguments wrote nothing at all."""
     functions = [call["function"] for call in calls]
     for function in (*functions, written.get(FUNCTION_CALL)):
         if function is not None and not function["arguments"].strip():
@@ -124,7 +124,7 @@ def _give_arguments(written: dict[str, Any], calls: Iterable[dict[str, Any]]) ->
 
 
 def _members(written: dict[str, Any], first: e.Event, lost: Counter[str]) -> dict[str, Any]:
-    """What the message keeps in `extra`, by role."""
+    """The members of the message that `extra` stores, by role."""
     extra = first.extra or {}
     names = _MEMBERS.get(written["role"], ())
     lost.update(
@@ -137,4 +137,4 @@ def _members(written: dict[str, Any], first: e.Event, lost: Counter[str]) -> dic
 
 
 FORM = Form(_written, HELD, ("parallel_tool_calls",))
-"""OpenAI's own: media and refusals have a place, what a model thought has none."""
+"""OpenAI's own form: media and refusals have a place, reasoning has none."""

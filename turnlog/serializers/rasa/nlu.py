@@ -38,7 +38,7 @@ class RasaNluCodec(Codec):
     extra = "rasa"
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        """One example for each message with an intent and a text of its own."""
+        """One example for each message with an intent and a text that the user wrote."""
         lost = losses.lost(dialogue.events, _HELD)
         messages = understood(dialogue).values()
         contents = [(message.event, _content(message, lost)) for message in messages]

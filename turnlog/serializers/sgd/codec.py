@@ -1,7 +1,7 @@
 """Schema-Guided Dialogue: an array of dialogues whose turns carry frames.
 
-The state of a frame is a service's whole slots; events say what changed. Slots are named
-`service.slot`, a value is the annotated list. (github.com/google-research-datasets/
+The state of a frame contains all slots of a service; events record the changes. Slots are named
+`service.slot`, and a value is the annotated list. (github.com/google-research-datasets/
 dstc8-schema-guided-dialogue)
 """
 
@@ -43,26 +43,33 @@ class SgdCodec(DocumentCodec):
     id_fields = ("dialogue_id",)
 
     def sniff(self, head: bytes, path: Path) -> bool:
+        """Recognises an array of objects with a `dialogue_id`, or with turns that have a
+        speaker.
+        """
         keys = begins_with(head, "[", "{")
         return "dialogue_id" in keys or ("turns" in keys and b'"speaker"' in head)
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
+        """The elements of the array."""
         return json_stream.elements(file, self.limits.conversation_bytes, of="[")
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
+        """A dialogue with an event for each change of its state."""
         name = member(value, "dialogue_id", str)
         return Dialogue(name, tuple(_TurnReader().events(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
+        """One example: the dialogue; empty for one without messages of the user."""
         if any(isinstance(event, e.UserUttered) for event in dialogue.events):
             yield example(dialogue)
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
+        """One JSON array."""
         write_array(examples, out)
 
 
 class _TurnReader:
-    """Turns a dialogue into events, the slots known so far in hand."""
+    """Turns a dialogue into events and tracks the slots known so far."""
 
     def __init__(self) -> None:
         self.slots: dict[str, Any] = {}
@@ -84,7 +91,9 @@ class _TurnReader:
     def _turn(self, turn: Any) -> Iterator[e.Event]:
         speaker = member(turn, "speaker", str)
         if speaker not in _SPEAKERS:
-            raise FormatError(f"{speaker!r:.60} is neither USER nor SYSTEM", field="speaker")
+            raise FormatError(
+                f"unknown speaker {speaker!r:.60}; known: USER, SYSTEM", field="speaker"
+            )
         member(turn, "utterance", str)
         rest = {key: held for key, held in turn.items() if key not in ("speaker", "frames")}
         yield _SPEAKERS[speaker](**take(rest, _TURN))
@@ -107,7 +116,7 @@ class _TurnReader:
                 continue
             service = annotated["service"]
             if service in seen or "." in service:
-                why = "stands twice in a turn" if service in seen else "holds a full stop"
+                why = "appears twice in a turn" if service in seen else "contains a full stop"
                 raise FormatError(f"{service!r} {why}", field=f"frames[{index}].service")
             seen.add(service)
             values = member(annotated["state"], "slot_values", dict)

@@ -22,7 +22,7 @@ _STATE = {"active_intent": ("active_intent", str), "requested_slots": ("requeste
 
 
 def frame(source: Any, user: bool) -> Frame:
-    """A frame as the format has it; user: whether a user's message has it."""
+    """A frame in the format's form; user: whether a user's message has it."""
     service = member(source, "service", str)
     known = {"service", "actions", "slots"} | ({"state"} if user else set())
     fields = take({key: held for key, held in source.items() if key not in known}, _FRAME)
@@ -36,7 +36,7 @@ def frame(source: Any, user: bool) -> Frame:
 
 
 def _state(state: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a frame's state; what has no field, or no intent at all, is in `extra`."""
+    """The fields of a frame's state; what has no field, or has no intent, is in `extra`."""
     fields = take({key: held for key, held in state.items() if key != "slot_values"}, _STATE)
     stray = fields.pop("extra", {})
     if stray or "active_intent" not in fields:
@@ -55,6 +55,7 @@ def _span(span: Any) -> Span:
 
 
 def indexed(values: list[Any], field: str, make: Any) -> list[Any]:
+    """Each value as `make` makes it. Raises FormatError with the index of a faulty one."""
     items = []
     for index, value in enumerate(values):
         try:
@@ -66,7 +67,7 @@ def indexed(values: list[Any], field: str, make: Any) -> list[Any]:
 
 
 def frame_content(frame: Frame, slots: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The frame as the format has it; slots: the state after the message, None for a bot's."""
+    """The frame in the format's form; slots: the state after the message, None for a bot's."""
     content: dict[str, Any] = {"service": frame.service}
     if frame.acts is not None:
         content["actions"] = [give(act, _ACT) for act in frame.acts]

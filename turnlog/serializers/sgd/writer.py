@@ -37,11 +37,11 @@ _HELD: Held = {
 }
 
 NO_SERVICE = "conversation"
-"""The service of slots whose name has none."""
+"""The service of slots without one in their name."""
 
 
 def example(dialogue: Dialogue) -> Example:
-    """The dialogue in this format, with what it cannot hold counted."""
+    """The dialogue in this format, with a count of what it cannot hold."""
     check_frames(dialogue)
     check_slots(dialogue)
     writer = _Writer(dialogue)
@@ -60,7 +60,7 @@ def example(dialogue: Dialogue) -> Example:
 
 
 class _Writer:
-    """Turns in order; `shown` is the state that the frames written so far tell."""
+    """Turns in order; `shown` is the state that the frames written so far contain."""
 
     def __init__(self, dialogue: Dialogue) -> None:
         self.folded = Fold(lambda: dialogue.events)
@@ -97,7 +97,7 @@ class _Writer:
         return {**content, **(event.extra or {})}
 
     def _stated(self, frames: list[Frame], intent: str) -> list[dict[str, Any]]:
-        """The frames of a user's message, and a bare one for each other service that changed."""
+        """The frames of a user's message, and an empty one for each other service that changed."""
         slots = self._slots()
         contents = [frame_content(frame, slots) for frame in frames]
         stated = {content["service"] for content in contents if "state" in content}
@@ -107,7 +107,7 @@ class _Writer:
         return contents
 
     def _slots(self) -> dict[str, Any]:
-        """The slots as the format can say them: named service.slot, a list each."""
+        """The slots that the format can hold: named service.slot, with lists as values."""
         slots = {}
         for name, value in self.folded.state.slots.items():
             if "." not in name:
@@ -120,7 +120,7 @@ class _Writer:
         return slots
 
     def _changed(self, slots: Mapping[str, Any]) -> set[str]:
-        """Services whose slots are not as the frames so far tell."""
+        """Services whose slots differ from those in the frames so far."""
         shown = self.shown
         names = {n for n in slots if n not in shown or not same(slots[n], shown[n])}
         return {name.split(".")[0] for name in names | (shown.keys() - slots.keys())}

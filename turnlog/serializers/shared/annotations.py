@@ -1,4 +1,4 @@
-"""Annotations, and the messages they are about."""
+"""Annotations, and the messages that they describe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from turnlog.domain.traits import Utterance
 def annotations_by_message(
     events: tuple[Event, ...], first: int
 ) -> tuple[dict[int, list[MessageAnnotated]], int]:
-    """Annotations by the number of the message they are about, and how many are about none."""
+    """Annotations by the number of their message, and how many have none."""
     annotations: dict[int, list[MessageAnnotated]] = {}
     numbers: set[int] = set()
     latest = 0

@@ -1,7 +1,7 @@
 """The interface of every format.
 
 A codec reads a file into dialogues, and turns dialogues into examples that it writes to a file.
-Third parties add theirs by an entry point of the group `turnlog.codecs` that names a Codec class.
+Third parties add theirs with an entry point of the group `turnlog.codecs` that names a Codec class.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from turnlog.domain.judgements import Judgements, PreferenceEvidence
 from turnlog.errors import FormatError
 
 SNIFFED = 8192
-"""Bytes of a file's beginning that a codec sees to recognise it."""
+"""Bytes at the beginning of a file that `sniff` receives."""
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What an import accepts: bytes a conversation, bytes an event, depth of nesting."""
+    """The most that an import accepts: bytes a conversation, bytes an event, levels of nesting."""
 
     conversation_bytes: int = 64_000_000
     event_bytes: int = 1_000_000
@@ -30,12 +30,12 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True):
-    """One thing a codec writes: of which conversation and events, and what it could not hold.
+    """One unit that a codec writes, its conversation and events, and what it could not hold.
 
     content: what the format stores, as plain values, of which some may be JSON (`msgspec.Raw`).
-    lost: counts by what was left out. noted: counts by what whoever uses it should know, though
-    nothing is lost. evidence: the events that show how good an answer in it is. Of judgements, the
-    numbers are those of the log.
+    lost: counts by what was omitted. noted: counts of what users of the example should know
+    although nothing is lost. evidence: the events that show how good an answer in it is. Examples
+    of judgements have the log's event numbers.
     """
 
     conversation: str
@@ -54,35 +54,35 @@ class Example(msgspec.Struct, frozen=True):
         lost: Mapping[str, int] | None = None,
         noted: Mapping[str, int] | None = None,
     ) -> Example:
-        """Of all of a dialogue."""
+        """An example of a whole dialogue."""
         bounds = dialogue.first_event, dialogue.last_event
         return cls(dialogue.name, *bounds, content, dict(lost or {}), dict(noted or {}))
 
 
 class Codec:
-    """A format. Subclasses override what the format can do; the rest says that it cannot.
+    """A format. Subclasses override what it can do; the other methods raise FormatError.
 
-    options are the format's own settings, by name.
+    options: the format's own settings, by name.
     """
 
     name: ClassVar[str]
     suffix: ClassVar[str] = ""
-    """Ending of a file of this format."""
+    """Ending of this format's files."""
     reads: ClassVar[bool] = False
     writes: ClassVar[bool] = False
     whole: ClassVar[bool] = False
-    """Whether it keeps what was recorded, all of it; the others are written to learn from, without
-    what was taken back, failed or was redacted."""
+    """Whether it stores everything that was recorded. The other formats are training data, without
+    what was rewound, failed or was redacted."""
     keeps_ids: ClassVar[bool] = False
-    """Whether conversations go by their ids unless pseudonyms are asked for, in a format that is
-    not whole: one that gives a data set back."""
+    """Whether a format that is not whole names conversations by their ids by default, because it
+    writes imported data sets back."""
     libraries: ClassVar[tuple[str, ...]] = ()
-    """Packages whose version decides about the bytes of a file."""
+    """Packages whose version determines the bytes of a file."""
     extra: ClassVar[str] = ""
-    """What brings them: `turnlog[EXTRA]`."""
+    """The extra that installs them: `turnlog[EXTRA]`."""
 
     writes_json: ClassVar[bool] = False
-    """Whether `write` asks no more of a content than its JSON, which may then be ready."""
+    """Whether `write` needs only the JSON of a content, which may then be encoded already."""
 
     settings: ClassVar[frozenset[str]] = frozenset()
     """The options that an export can set."""
@@ -91,11 +91,11 @@ class Codec:
         self.limits = limits or Limits()
         self.options = options
         self.notes: list[FormatError] = []
-        """What a read found that a person should know, though it was imported; one a place."""
+        """What a person should know about the input although it was imported; one a place."""
 
     @property
     def of_judgements(self) -> bool:
-        """Whether its examples are of what is known about answers, not of whole dialogues."""
+        """Whether its examples are preferences and ratings of answers, not whole dialogues."""
         return False
 
     def sniff(self, head: bytes, path: Path) -> bool:
@@ -105,31 +105,32 @@ class Codec:
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
         """The file's conversations in order, as a stream.
 
-        Yields a FormatError for each that cannot be read, and raises one where nothing after it
-        can be: everything complete before has then been yielded.
+        Yields a FormatError for each that cannot be read. Raises one if nothing after it can be
+        read either; everything complete before has then been yielded.
         """
         raise FormatError(f"the format {self.name!r} cannot be read")
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
-        """What the format makes of a dialogue; nothing where it has no use for it.
+        """The examples of a dialogue; empty if the format has no use for it.
 
         Raises FormatError, naming conversation and turn, for what must not be written.
         """
         raise FormatError(f"the format {self.name!r} cannot be written")
 
     def judged(self, judgements: Judgements) -> Iterator[Example]:
-        """What the format makes of what is known about a conversation's answers, where it is
-        `of_judgements`. Raises FormatError as `examples` does.
+        """The examples of a conversation's judged answers, for a format that is `of_judgements`.
+
+        Raises FormatError as `examples` does.
         """
-        raise FormatError(f"the format {self.name!r} is of dialogues")
+        raise FormatError(f"the format {self.name!r} has no examples of judgements")
 
     def write(self, examples: Iterable[Example], out: BinaryIO) -> None:
-        """The examples as a file of this format, byte for byte the same for the same examples."""
+        """Writes a file of this format; the same examples give the same bytes."""
         raise FormatError(f"the format {self.name!r} cannot be written")
 
 
 def url_of(path: Path) -> str | None:
-    """The URL where a path is one, of which it has taken a slash."""
+    """The URL that was given as a path, which dropped one of its slashes; None for a path."""
     source = str(path)
     match = re.match(r"([a-z][a-z0-9+]+):/+(.*)\Z", source, re.DOTALL)
     if match is None or path.exists():

@@ -22,12 +22,12 @@ from turnlog.serializers.shared.plain import dumps
 
 
 class DocumentCodec(Codec):
-    """A format whose conversations are JSON values, each parsed on its own."""
+    """A format whose conversations are JSON values, each parsed separately."""
 
     id_fields: ClassVar[tuple[str, ...]] = ("id",)
-    """Members that hold a conversation's id; read for the name of one that is too big."""
+    """Members with a conversation's id; they name a conversation that is too big."""
     holds_raw: ClassVar[bool] = False
-    """Whether values that can only be kept as raw JSON are accepted."""
+    """Whether to accept values that can only be stored as raw JSON."""
     envelope: ClassVar[int] = 0
     """Levels of nesting that the format puts around a value."""
 
@@ -45,10 +45,11 @@ class DocumentCodec(Codec):
         raise NotImplementedError
 
     def read(self, path: Path) -> Iterator[Dialogue | FormatError]:
+        """See `Codec.read`; one piece a conversation."""
         return (self.read_piece(piece, path) for piece in self.pieces(path))
 
     def pieces(self, path: Path) -> Iterator[Element | FormatError]:
-        """What the file is cut into; each is read on its own, in whatever process."""
+        """The file in pieces, each of which can be read separately, in any process."""
         with path.open("rb") as file:
             try:
                 yield from self.elements(file)
@@ -56,7 +57,7 @@ class DocumentCodec(Codec):
                 raise _placed(error, path) from error
 
     def read_piece(self, element: Element | FormatError, path: Path) -> Dialogue | FormatError:
-        """Raises FormatError where nothing after it can be read."""
+        """Raises FormatError if nothing after it can be read."""
         if isinstance(element, FormatError):
             return _placed(element, path)
         try:
@@ -75,7 +76,7 @@ class DocumentCodec(Codec):
             value = parse(element.json, depth=depth, line=element.line, holds_raw=self.holds_raw)
             dialogue = self.dialogue(value, element, path)
         if not dialogue.name:
-            raise FormatError("an id has at least one character", field=self.id_fields[0])
+            raise FormatError("an id must have at least one character", field=self.id_fields[0])
         if len(element.json) > self.limits.event_bytes:
             self._check_sizes(dialogue)
         return replace(dialogue, events=checked_from_json(dialogue.events))
@@ -89,7 +90,7 @@ class DocumentCodec(Codec):
                 raise FormatError(why, conversation=dialogue.name)
 
     def _name(self, element: Element) -> str | None:
-        """The conversation's name where its JSON cannot be read."""
+        """The conversation's name if its JSON cannot be read."""
         if element.key is not None:
             return element.key
         for field in self.id_fields:
@@ -105,6 +106,7 @@ def write_lines(examples: Iterable[Example], out: BinaryIO) -> None:
 
 
 def as_line(content: Any) -> bytes:
+    """The content's JSON and a newline."""
     return dumps(content) + b"\n"
 
 
@@ -117,7 +119,7 @@ def write_array(examples: Iterable[Example], out: BinaryIO) -> None:
 
 
 def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
-    """A member that must be there and of that type; FormatError names it where it is not."""
+    """A required member of that type. FormatError names a missing or wrong one."""
     if not isinstance(value, dict):
         raise FormatError(f"expected an object, not {value!r:.60}", field=field)
     if field not in value:
@@ -129,8 +131,9 @@ def member(value: Any, field: str, kind: type | tuple[type, ...]) -> Any:
 
 
 def refuse_raw_example(example: Example) -> None:
-    """Raise Unholdable, naming conversation and field, where the format would have to hold raw
-    JSON that the rest of the world cannot read."""
+    """Raises Unholdable, naming conversation and field, if the format would have to contain raw
+    JSON that other programs cannot read.
+    """
     try:
         msgspec.json.encode(example.content)
     except TypeError:

@@ -1,8 +1,8 @@
-"""What a struct's fields cannot hold, kept in its `extra` under the name it came with.
+"""Values that a struct's fields cannot hold, stored in its `extra` under their original names.
 
-`take` and `give` are for foreign objects: what has no field goes to `extra` and comes out from
-there again. `kept` is for our own: something to show stands in the field, what came in `extra`; on
-the way out it takes the field's place again.
+`take` and `give` are for foreign objects: members without a field go to `extra` and return from
+there. `kept` is for our own: the field contains a value fit to show, and `extra` the original,
+which is written back in its place.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def give(struct: Any, table: Table) -> dict[str, Any]:
 
 
 def kept(fields: Mapping[str, Any], cls: type[msgspec.Struct]) -> dict[str, Any]:
-    """A struct's fields such that each can hold its value; what came instead is in `extra`."""
+    """The same fields with values that each can hold; `extra` contains the originals."""
     hints = get_type_hints(cls)
     fitting, stray = dict(fields), dict[str, Any]()
     for name, value in fields.items():

@@ -1,4 +1,4 @@
-"""What the beginning of a JSON document tells, cut off anywhere."""
+"""What the beginning of a JSON document shows, cut off anywhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _TOKEN = re.compile(rb'("(?:[^"\\]++|\\.)*+")(\s*:)?|[][{}]', re.DOTALL)
 
 
 def begins_with(head: bytes, *brackets: str) -> set[str]:
-    """The keys of a document's first object within these brackets; none where it begins otherwise.
+    """The keys of a document's first object within these brackets; empty if it begins otherwise.
 
     head: the beginning of a document, cut off anywhere.
     """
@@ -33,7 +33,7 @@ def begins_with(head: bytes, *brackets: str) -> set[str]:
 
 
 def member_of(head: bytes, field: str) -> bytes | None:
-    """The JSON of an object's text or whole number of that name; head may be cut off anywhere."""
+    """The JSON of an object's text or whole number with that name; head may be cut off anywhere."""
     depth = 0
     wanted = b'"%s"' % field.encode()
     for token in _TOKEN.finditer(head):

@@ -1,4 +1,4 @@
-"""Where the elements of a JSON document are that is in memory as a whole."""
+"""The places of a document's elements, for a JSON document that is in memory as a whole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _END = re.compile(rb"[ \t\r\n]*+[\]}]")
 
 
 class JsonSpan(NamedTuple):
-    """From where to where a value goes; key: its name where it is an object's member."""
+    """Start and end of a value; key: its name if it is an object's member."""
 
     start: int
     stop: int
@@ -26,9 +26,9 @@ class JsonSpan(NamedTuple):
 
 
 def spans(source: bytes, below: Sequence[str], of: str) -> list[JsonSpan] | None:
-    """Those of the document's elements, as `json_stream.elements` has them.
+    """Spans of the document's elements, the same as `json_stream.elements` yields.
 
-    None where anything is wrong, or a key stands twice: a stream finds out where.
+    None if anything is wrong, or for a duplicate key: a stream finds out where.
     """
     begin = len(BOM_UTF8) if source.startswith(BOM_UTF8) else 0
     start = _end(_BLANK, source, begin)
@@ -41,7 +41,7 @@ def spans(source: bytes, below: Sequence[str], of: str) -> list[JsonSpan] | None
 
 
 def _within(source: bytes, span: JsonSpan, below: list[str]) -> list[JsonSpan] | None:
-    """None where a key stands twice, or is not there."""
+    """None for a duplicate or missing key."""
     value, is_array = memoryview(source)[span.start : span.stop], source[span.start] == b"["[0]
     find = _items if is_array else _members
     found = list(find(source, value, span.start + 1))
@@ -66,7 +66,7 @@ def _items(source: bytes, array: memoryview, at: int) -> Iterator[JsonSpan]:
 
 
 def _members(source: bytes, object: memoryview, at: int) -> Iterator[JsonSpan]:
-    """Up to a key that stands twice: of that there is the last value alone."""
+    """Up to a duplicate key, of which only the last value is known."""
     for key, raw in msgspec.json.decode(object, type=dict[str, msgspec.Raw]).items():
         before = _BEFORE_MEMBER.match(source, at)
         if before is None or msgspec.json.decode(before[1]) != key:

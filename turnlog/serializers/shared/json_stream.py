@@ -1,4 +1,4 @@
-"""Big JSON read in pieces: elements of a document, or lines, without loading the file whole."""
+"""Big JSON read in pieces: elements of a document, or lines, without loading the whole file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from turnlog.serializers.shared.json_spans import JsonSpan, spans
 from turnlog.serializers.shared.json_value import Broken, parse
 
 CHUNK_BYTES = 1 << 16
-"""Bytes of a file that are read together."""
+"""Bytes in one read of a file."""
 AT_ONCE_BYTES = 1 << 24
 """Bytes of a file that is read whole, which is faster."""
 
@@ -23,11 +23,11 @@ _BLANK = re.compile(rb"[ \t\r\n]*+")
 _SCALAR = re.compile(rb"[^ \t\r\n,\]}]*+")
 _INSIDE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _LEVELS = 6
-"""Of nesting that are passed over together."""
+"""The most levels of nesting that one match passes over."""
 
 
 def _nested(levels: int) -> bytes:
-    """A pattern of what is within brackets, up to the first that is deeper or not closed here."""
+    """A pattern of the contents of brackets, up to the first that is deeper or not closed here."""
     inner = rb"[{\[]" + _nested(levels - 1) + rb"[}\]]|" if levels else b""
     return rb'(?:[^"{}\[\]]++|' + inner + rb'"(?:[^"\\]++|\\.)*+")*+'
 
@@ -38,10 +38,10 @@ _OPEN = frozenset(b"{[")
 
 
 class Element(msgspec.Struct, frozen=True):
-    """A value of a stream, from line `line` on; key: its name where it is an object's member.
+    """A value of a stream, which begins in line `line`; key: its name if it is an object's member.
 
-    whole is False where it has more bytes than were to be kept: json is then its beginning.
-    alone: a line of its own, so that nothing else is wrong where it is broken.
+    whole is False if it has more bytes than the limit: json is then its beginning. alone: it has
+    its own line, so a fault in it affects nothing else.
     """
 
     json: bytes
@@ -52,7 +52,7 @@ class Element(msgspec.Struct, frozen=True):
 
 
 def lines(file: BinaryIO, keep: int) -> Iterator[Element]:
-    """The lines that are not blank, at most `keep` bytes of each, byte order marks left out."""
+    """The lines that are not blank, at most `keep` bytes of each, without byte order marks."""
     number = 0
     while line := file.readline(keep + 2):
         number += 1
@@ -67,11 +67,11 @@ def lines(file: BinaryIO, keep: int) -> Iterator[Element]:
 def elements(
     file: BinaryIO, keep: int, below: Sequence[str] = (), *, of: str = "[{"
 ) -> Iterator[Element | FormatError]:
-    """The elements of the document's array, or the members of its object, as they come.
+    """The elements of the document's array, or the members of its object, in order.
 
-    below: keys that lead from the top of the document to that array or object. of: the bracket it
-    must begin with. A member whose key stood there before is a FormatError. Raises FormatError
-    with the line where the document is broken; every element before has then been yielded.
+    below: keys that lead from the top of the document to that array or object. of: the brackets it
+    may begin with. A member with a duplicate key is a FormatError. Raises FormatError with the line
+    where the document is broken; every element before has then been yielded.
     """
     most = min(AT_ONCE_BYTES, keep)
     whole = file.read(most + 1)
@@ -100,11 +100,11 @@ def _in_pieces(
         raise scanner.error(f"expected {kinds}")
     yield from _walk(scanner, keep, list(below))
     if scanner.peek():
-        raise scanner.error("there is more after the end of the document")
+        raise scanner.error("text after the end of the document")
 
 
 def documents(file: BinaryIO, keep: int) -> Iterator[Element | FormatError]:
-    """The elements of an array, or JSON lines, or the one document there is."""
+    """The elements of an array, or JSON lines, or a single document."""
     head = file.read(CHUNK_BYTES)
     file.seek(0)
     if head.removeprefix(BOM_UTF8).lstrip().startswith(b"["):
@@ -167,7 +167,7 @@ def _members(scanner: _Scanner, keep: int, below: list[str]) -> Iterator[Element
 
 
 class _Scanner:
-    """Finds where values begin and end, with one chunk and the value at hand in memory."""
+    """Finds where values begin and end, with one chunk and the current value in memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -195,7 +195,7 @@ class _Scanner:
         self._at += 1
 
     def separated(self, end: bytes) -> Iterator[None]:
-        """Once for each item up to `end`; the caller reads the item."""
+        """Yields once for each item up to `end`; the caller reads the item."""
         if self.peek() == end:
             self._at += 1
             return
@@ -246,7 +246,7 @@ class _Scanner:
             depth += 1 if byte in _OPEN else -1
 
     def _string(self, taken: _Taken, line: int) -> None:
-        """The rest of a string, its opening quote taken."""
+        """The rest of a string, after its opening quote."""
         while True:
             stop = self._end(_INSIDE)
             if stop < len(self._chunk) and self._chunk[stop] == _QUOTE:

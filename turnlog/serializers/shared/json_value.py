@@ -1,4 +1,4 @@
-"""One JSON value read strictly: nothing in it is lost, and what cannot be held is kept raw."""
+"""One JSON value read strictly: nothing in it is lost, and what cannot be held stays raw."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.domain.values import INT_MAX, INT_MIN, MAX_DEPTH, RawJson
 from turnlog.errors import FormatError
 
 LONGEST_NUMBER = 40
-"""Characters of a number with a fraction or exponent beyond which its text is kept."""
+"""A number with a fraction or exponent and more characters than this keeps its text."""
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _BARE_STRING = re.compile(rb'"[^"]*"')
@@ -33,11 +33,11 @@ def parse(
     twins: list[str] | None = None,
     holds_raw: bool = True,
 ) -> Any:
-    """The value, with RawJson where a part of it cannot be held.
+    """The value, with RawJson for parts that cannot be held.
 
     Raises FormatError with the line, counted from `line`, for broken JSON, for nesting deeper than
-    `depth` and for a key that stands twice; with `twins` the last one counts and the key is put
-    there. Raises Unholdable for RawJson unless `holds_raw`.
+    `depth` and for a duplicate key; with `twins` the last value counts and the key is added there.
+    Raises Unholdable for RawJson unless `holds_raw`.
     """
     with suppress(_Odd):
         return _plainly(source, depth)
@@ -65,7 +65,7 @@ class Broken(FormatError):
 
 
 class Unholdable(FormatError):
-    """A value that can only be kept as raw JSON, where others must read it."""
+    """A value that can only be stored as raw JSON, in a place that other programs must read."""
 
     def __init__(self, raw: RawJson, **place: Any) -> None:
         shown = raw.json[:40].decode("latin-1")
@@ -76,18 +76,18 @@ class Unholdable(FormatError):
 
 
 class _Odd(Exception):
-    """JSON that takes a closer look."""
+    """JSON that needs the strict parser."""
 
 
 def _plainly(source: bytes, depth: int) -> Any:
-    """The value, many times as fast as a closer look, which alone says what is wrong.
+    """The value, many times as fast as the strict parser, which alone says what is wrong.
 
-    Raises _Odd where anything is, or cannot be held.
+    Raises _Odd if anything is wrong or cannot be held.
     """
     try:
         value = _decoder.decode(source)
-        msgspec.msgpack.encode(value)  # which takes no raw parts, and no integer beyond 64 bits
-        # Of keys that stand twice one is left, so that colons are missing.
+        msgspec.msgpack.encode(value)  # refuses raw parts and integers beyond 64 bits
+        # Of duplicate keys only one is left, so colons are missing.
         written = msgspec.json.encode(value)
         is_odd = b"\\u003" in source or written.count(b":") != source.count(b":")
         is_odd = is_odd or may_be_deeper(written, depth)
@@ -99,7 +99,9 @@ def _plainly(source: bytes, depth: int) -> Any:
 
 
 def may_be_deeper(source: bytes, depth: int) -> bool:
-    """Whether a value may be nested deeper; a level is a space where a line begins."""
+    """Whether a value may be nested deeper; counts a space at the beginning of a line as a
+    level.
+    """
     return not depth or b"\n" + b" " * depth in msgspec.json.format(source, indent=1)
 
 
@@ -116,7 +118,7 @@ def depth_of(source: bytes, enough: int) -> int:
 
 
 def _brackets(source: bytes) -> bytes:
-    """The brackets alone that are in no string."""
+    """Only the brackets outside strings."""
     unescaped = source.replace(rb"\\", b"").replace(rb"\"", b"")
     kept = unescaped.translate(None, _NO_BRACKETS).replace(b'""', b"")
     return _BARE_STRING.sub(b"", kept)
@@ -131,7 +133,7 @@ def _depth(brackets: bytes) -> int:
 
 
 def _outermost_key(source: bytes, depth: int) -> str | None:
-    """Under which key a value is nested deeper; None where it is under none."""
+    """The key of a member whose value is nested deeper; None without one."""
     key, of, level = None, 0, 0
     for found in _KEY_OR_BRACKET.finditer(source):
         if found[2] and (key is None or level == of):
@@ -147,7 +149,7 @@ def _outermost_key(source: bytes, depth: int) -> str | None:
 
 
 def raw_parts(value: Any, field: str = "") -> Iterator[tuple[str, RawJson]]:
-    """The parts of a value that are kept raw, each with its place."""
+    """The parts of a value that stay raw, each with its place."""
     if isinstance(value, RawJson):
         yield field, value
     elif isinstance(value, dict):
@@ -159,13 +161,13 @@ def raw_parts(value: Any, field: str = "") -> Iterator[tuple[str, RawJson]]:
 
 
 def refuse_raw(value: Any, **place: Any) -> None:
-    """Raise Unholdable, naming the field, for a value that can only be kept as raw JSON."""
+    """Raises Unholdable, naming the field, for a value that can only be stored as raw JSON."""
     for field, raw in raw_parts(value):
         raise Unholdable(raw, field=field, **place)
 
 
 class _Twice(Exception):
-    """A key that stands twice in an object."""
+    """A duplicate key in an object."""
 
 
 class _JsonReader:
@@ -182,7 +184,7 @@ class _JsonReader:
     def decode(self, source: bytes) -> Any:
         if not _SURROGATE.search(source):
             return self._decoder.decode(source.decode())
-        # Strings with a lone surrogate stand aside under a name that the source does not hold.
+        # Strings with a lone surrogate are replaced by a name that the source does not contain.
         mark = "raw"
         while mark.encode() in source:
             mark += "-"
@@ -207,7 +209,7 @@ class _JsonReader:
         return value
 
     def _raw_object(self, members: dict[str, Any]) -> RawJson:
-        """An object with a key that cannot be held, as the text it is made of."""
+        """An object with a key that cannot be held, as its source text."""
         parts = []
         for key, item in members.items():
             name = self._strings[key].json if key in self._strings else as_json(key)
@@ -225,7 +227,7 @@ class _JsonReader:
 
 
 def _repeated(keys: Iterable[str]) -> list[str]:
-    """The keys that came before, as often as they come again."""
+    """Keys that repeat an earlier one, once for each repetition."""
     seen: set[str] = set()
     again: list[str] = []
     for key in keys:

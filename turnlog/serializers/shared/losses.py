@@ -18,7 +18,7 @@ Held = Mapping[type[msgspec.Struct], frozenset[str]]
 
 
 def lost(events: Iterable[Event], held: Held) -> Counter[str]:
-    """How often what is lost of events: their type, or the fields that are set but not held."""
+    """Counts of what is lost of events: their types, or the fields that are set but not held."""
     lost: Counter[str] = Counter()
     for kind, same in _by_kind(events).items():
         if kind not in held:
@@ -57,7 +57,7 @@ def _count_fields(
 def _not_held(
     kind: type[msgspec.Struct], held: frozenset[str]
 ) -> list[tuple[str, Callable[[Any], Any], Any]]:
-    """The other fields: what they are counted under, what reads them, and their defaults."""
+    """The other fields: their labels, accessors and defaults."""
     return [
         (f"{kind.__name__}.{field.name}", attrgetter(field.name), field.default)
         for field in msgspec.structs.fields(kind)

@@ -1,7 +1,7 @@
 """Events as plain JSON objects with documented names, for people and other programs.
 
-The twin of each event type, a struct that JSON writes as an object, is made from the event table;
-the JSON schema comes from the twins.
+The twin of each event type is a struct that JSON writes as an object. Twins are made from the event
+table, and the JSON schema from the twins.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from turnlog.serializers.shared.extra import kept
 
 @cache
 def _twin(cls: type[msgspec.Struct], *, strict: bool = False) -> type[msgspec.Struct]:
-    """strict: takes no fields but those that are declared."""
+    """strict: refuses undeclared fields."""
     hints = get_type_hints(cls)
     fields: list[Any] = []
     for field in msgspec.structs.fields(cls):
@@ -60,13 +60,13 @@ def _twin_type(annotation: Any, strict: bool) -> Any:
 def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
     """An event from its plain form; undeclared fields go to `extra`.
 
-    unknown: takes the places of such fields. Raises FormatError naming the field.
+    unknown: receives the places of such fields. Raises FormatError naming the field.
     """
     if not isinstance(value, dict):
-        raise FormatError(f"an event is an object, not {value!r:.60}")
+        raise FormatError(f"an event must be an object, not {value!r:.60}")
     cls = BY_NAME.get(value["type"]) if isinstance(value.get("type"), str) else None
     if cls is None:
-        raise FormatError(f"{value.get('type')!r} is not an event type", field="type")
+        raise FormatError(f"unknown event type {value.get('type')!r}", field="type")
     try:
         twin = msgspec.convert(value, _twin(cls, strict=True))
     except msgspec.ValidationError:
@@ -76,17 +76,18 @@ def from_plain(value: Any, *, unknown: list[str] | None = None) -> Event:
 
 @cache
 def twins() -> Any:
-    """The type of all twins, which take no fields but those that are declared."""
+    """The type of all twins, without undeclared fields."""
     return Union[tuple(_twin(event, strict=True) for event in EVENTS)]  # noqa: UP007  # | takes no tuple
 
 
 def from_twin(twin: Any) -> Event:
+    """The event of a twin."""
     event: Event = msgspec.convert(twin, BY_NAME[type(twin).__name__], from_attributes=True)
     return event
 
 
 def _stretched(value: dict[str, Any], cls: type[msgspec.Struct], unknown: list[str]) -> Any:
-    """The twin, with what it does not declare, or cannot hold, in `extra`."""
+    """The twin; what it does not declare or cannot hold is in `extra`."""
     fields, stray = _declared(value, cls, unknown, "")
     if stray:
         fields = {**fields, "extra": _with(fields.get("extra"), stray)}
@@ -103,7 +104,7 @@ def _names(cls: type[msgspec.Struct]) -> frozenset[str]:
 
 @cache
 def _nested(cls: type[msgspec.Struct]) -> tuple[tuple[str, type[msgspec.Struct]], ...]:
-    """The fields that hold structs, and of which type."""
+    """The fields that hold structs, and their types."""
     hints = get_type_hints(cls)
     structs = ((name, struct_in(hints[name])) for name in cls.__struct_fields__)
     return tuple((name, struct) for name, struct in structs if struct is not None)
@@ -112,7 +113,9 @@ def _nested(cls: type[msgspec.Struct]) -> tuple[tuple[str, type[msgspec.Struct]]
 def _declared(
     value: dict[str, Any], cls: type[msgspec.Struct], unknown: list[str], place: str
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields that a struct declares, and the others, for which it has no `extra` further in."""
+    """The fields that a struct declares, and those that neither it nor an inner `extra` can
+    hold.
+    """
     names = _names(cls)
     stray = {key: item for key, item in value.items() if key not in names}
     unknown += [place + key for key in stray]
@@ -128,7 +131,7 @@ def _declared(
 def _declared_within(
     held: Any, cls: type[msgspec.Struct], unknown: list[str], place: str
 ) -> tuple[Any, dict[str, Any]]:
-    """The same of what a field holds: a struct or several; one with an `extra` keeps all."""
+    """The same for a field's value, a struct or several; one with an `extra` keeps all."""
     if isinstance(held, list):
         return [_declared_within(item, cls, unknown, place)[0] for item in held], {}
     if not isinstance(held, dict):

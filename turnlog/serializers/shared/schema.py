@@ -1,4 +1,4 @@
-"""The slots a conversation may have: what is set beside them stops an export."""
+"""The slots that a conversation may have; setting any other stops an export."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from turnlog.errors import FormatError
 
 
 def check_slots(dialogue: Dialogue) -> None:
-    """Raise FormatError, naming the turn, for a slot that is not declared where they all are.
+    """Raises FormatError, naming the turn, for an undeclared slot if the conversation declares its
+    slots.
 
-    A data set's conversation declares its services: a slot `service.slot` is of one of them.
+    A data set's conversation declares its services: a slot `service.slot` belongs to one of them.
     """
     declared: set[str] | None = None
     services: list[str] | None = None

@@ -1,4 +1,4 @@
-"""Where entities and values stand in a text: what is wrong with it stops an export."""
+"""The places of entities and values in a text; a wrong place stops an export."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from turnlog.errors import FormatError
 
 
 def is_payload(text: str | None) -> bool:
-    """Whether a message is what a button sends, and not what a person wrote."""
+    """Whether a message was sent by a button, not typed by a person."""
     return (text or "").startswith("/")
 
 
 def check_entities(text: str | None, entities: Iterable[Entity], **place: Any) -> None:
-    """Raise FormatError, at that place, for an entity that is not where it is said to be.
+    """Raises FormatError, with the place, for an entity that is not where it claims to be.
 
-    A value may be another word than the text has (a synonym), but not one that stands elsewhere.
+    A value may be another word than the text (a synonym), but not one from elsewhere in the text.
     In a button's payload (`/inform{"city": "Rome"}`) Rasa gives entities no places of their own.
     """
     if is_payload(text):
@@ -34,9 +34,9 @@ def check_entities(text: str | None, entities: Iterable[Entity], **place: Any) -
 
 
 def check_frames(dialogue: Dialogue) -> None:
-    """Raise FormatError for a frame's span outside its message, or around another value.
+    """Raises FormatError for a frame's span outside its message, or around another value.
 
-    Held against the values of the acts on that slot, where there are some, or the span's own.
+    Compares it with the values of the acts on that slot, or with the span's own value without acts.
     """
     texts: dict[int, tuple[str, int]] = {}
     for turn in dialogue.turns():
@@ -60,7 +60,7 @@ def _check_frame(frame: Frame, text: str, place: dict[str, Any]) -> None:
         why = _outside(text, span.start, span.end)
         if not why and span.act is None and known and text[span.start : span.end] not in known:
             shown = text[span.start : span.end]
-            why = f"the span is around {shown!r:.60}, and not {known[0]!r:.60}"
+            why = f"the span is around {shown!r:.60}, not {known[0]!r:.60}"
         if why:
             raise FormatError(why, field=f"span of {frame.service}.{span.slot}", **place)
 
@@ -71,18 +71,18 @@ def _wrong(text: str, start: int | None, end: int | None, value: Any) -> str | N
     shown = text[start:end]
     words = value.casefold() if isinstance(value, str) else ""
     if words.strip() and shown.casefold() != words and words in text.casefold():
-        return f"the span is around {shown!r:.60}, and not {value!r:.60}"
+        return f"the span is around {shown!r:.60}, not {value!r:.60}"
     return None
 
 
 def _outside(text: str, start: int | None, end: int | None) -> str | None:
     if start is None or end is None or not 0 <= start < end <= len(text):
-        return f"the span {start} to {end} is outside of the text, which has {len(text)} characters"
+        return f"the span {start} to {end} is outside the text, which has {len(text)} characters"
     return None
 
 
 def in_order(entities: Sequence[Entity]) -> tuple[list[Entity], int]:
-    """Entities that have a place, by place, and how many were left out as they overlap."""
+    """Entities with a place, by place, and how many were omitted because they overlap."""
     placed = [entity for entity in entities if entity.start is not None and entity.end is not None]
     kept: list[Entity] = []
     upto = 0

@@ -1,4 +1,4 @@
-"""Slot events out of annotated states: the differences between one state and the next."""
+"""Slot events from annotated states: the differences between one state and the next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from turnlog.domain.values import same
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[SlotSet]:
-    """What must be set and taken away to come from one state to the other, by name."""
+    """The values to set and the names to clear to get from one state to the other."""
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
             yield SlotSet(name=name)

@@ -1,1 +1,1 @@
-"""What stands beside the files of a data set, for people and for the tools that load it."""
+"""The files that accompany a data set, for people and for the tools that load it."""

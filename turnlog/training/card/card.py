@@ -1,4 +1,4 @@
-"""Card: gathers counts while a data set is written, and then writes what stands beside it."""
+"""Card: gathers counts while a data set is written, and then writes the files that describe it."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ README, CROISSANT, PICTURE, LLAMA_FACTORY = (
 
 
 class Card:
-    """Of one export. measure: how long a text is, in words unless a tokenizer is handed in; unit:
-    what that counts.
+    """Of one export. measure: how long a text is, in words unless a tokenizer is passed; unit: what
+    that counts.
     """
 
     def __init__(self, facts: Facts, measure: Measure = words, unit: str = "words") -> None:
@@ -37,10 +37,10 @@ class Card:
         self._counts: dict[str, Counts] = {}
 
     def files(self, plan: ExportPlan, folder: Path) -> list[Path]:
-        """What it will write. Raises FormatError for an export that is not a folder of rows."""
+        """The files it will write. Raises FormatError unless the export is a folder of rows."""
         suffix = plan.codec().suffix
         if plan.split is None:
-            why = "is of a folder: --split train=1 makes one with a single part"
+            why = "needs a folder; --split train=1 makes one with a single part"
             raise FormatError(why, field="--card")
         if suffix not in ENCODINGS:
             raise FormatError(f"the format {plan.format!r} has no rows", field="--card")
@@ -52,11 +52,11 @@ class Card:
         return [README, CROISSANT, PICTURE, *more]
 
     def take(self, part: str, dialogue: Dialogue, examples: Sequence[Example]) -> None:
-        """A conversation of that part, and what is written of it."""
+        """Counts a conversation of a part and the examples written of it."""
         self._counts[part].take(dialogue, examples, self._measure)
 
     def write(self, opened: Mapping[Path, BinaryIO], plan: ExportPlan, totals: Totals) -> None:
-        """Into the files that `files` named."""
+        """Writes the files that `files` named."""
         suffix = plan.codec().suffix
         columns = {part: held.columns for part, held in self._counts.items()}
         loaded = {part: held.full_columns for part, held in self._counts.items()}

@@ -1,4 +1,4 @@
-"""Counts: what the examples of a part are like, added up as they pass."""
+"""Counts: statistics of the examples of a part, added up as they pass."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ Measure = Callable[[str], int]
 
 
 Shape = frozenset[str] | None
-"""Of a column: the members that all objects of its lists have as texts; None for plain values."""
+"""Of a column: the members that are texts in all objects of its lists; None for plain values."""
 
 
 def words(text: str) -> int:
+    """The number of words, separated by white space."""
     return len(text.split())
 
 
@@ -43,7 +44,7 @@ class Counts(msgspec.Struct):
     filled: Counter[str] = msgspec.field(default_factory=Counter)
 
     def take(self, dialogue: Dialogue, examples: Sequence[Example], measure: Measure) -> None:
-        """A conversation, and what is written of it."""
+        """Counts a conversation and the examples written of it."""
         said = list(messages(dialogue.numbered()))
         self.conversations += 1
         self.examples += len(examples)
@@ -63,7 +64,7 @@ class Counts(msgspec.Struct):
 
     @property
     def full_columns(self) -> dict[str, Shape]:
-        """Those that every example has."""
+        """The columns that every example has."""
         return {n: shape for n, shape in self.columns.items() if self.filled[n] == self.examples}
 
     def _classify(self, what: str, found: Iterable[str]) -> None:
@@ -98,7 +99,7 @@ def _intents(dialogue: Dialogue) -> Iterable[str]:
 
 
 def quantile(counted: Counter[int], share: float) -> int:
-    """The smallest value that so large a share of all do not exceed; 0 of none."""
+    """The smallest value that at least this share of all do not exceed; 0 without values."""
     left = share * counted.total()
     for value, count in sorted(counted.items()):
         left -= count

@@ -1,4 +1,4 @@
-"""Croissant 1.0: metadata that data set searches and loaders read."""
+"""Croissant 1.0: metadata for data set searches and loaders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENCODINGS = {
     ".json": "application/json",
     ".parquet": "application/x-parquet",
 }
-"""Of the files that a card can be of, by their endings."""
+"""Media types of the files that a card can describe, by the files' endings."""
 
 _CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -37,7 +37,7 @@ _CONTEXT: dict[str, Any] = {
         )
     },
 }  # fmt: skip
-"""The standard one, which readers hold the document's against."""
+"""The standard context, with which readers compare the document's."""
 
 _FACTS = {
     "name": "name",
@@ -88,7 +88,7 @@ def _records(part: str, suffix: str, columns: Mapping[str, Shape]) -> dict[str, 
 
 
 def _field(part: str, column: str, shape: Shape, suffix: str) -> dict[str, Any] | None:
-    """None for a column of objects, of which Croissant's loaders make nothing."""
+    """None for a column of objects, which Croissant's loaders cannot read."""
     id = f"{part}/{column}"
     extract = {"jsonPath": f"$[*].{column}"} if suffix == ".json" else {"column": column}
     source = {"fileObject": {"@id": f"{part}{suffix}"}, "extract": extract}
@@ -96,7 +96,7 @@ def _field(part: str, column: str, shape: Shape, suffix: str) -> dict[str, Any] 
     text = {"dataType": "sc:Text", "source": source}
     if shape is None:
         return field | text
-    if suffix == ".parquet":  # a list of JSON values, which are texts to others
+    if suffix == ".parquet":  # a list of JSON values, which other readers see as texts
         return field | text | {"repeated": True}
     parts = [
         {

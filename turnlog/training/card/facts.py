@@ -1,4 +1,4 @@
-"""Facts: what no log knows of a data set, such as its license; people write them down."""
+"""Facts about a data set that no log contains, such as its license; people write them down."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from turnlog.errors import FormatError
 
 
 class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """license: as Hugging Face names it, such as `cc-by-4.0`. published: a day, `2026-11-26`.
-    citation: as BibTeX or in words. url: where the data set is, or will be.
+    """license: Hugging Face's name, such as `cc-by-4.0`. published: a day, `2026-11-26`. citation:
+    as BibTeX or in words. url: the data set's present or future address.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Facts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 def read_facts(path: Path) -> Facts:
-    """Raises FormatError for a file that is not TOML of facts."""
+    """The facts in a TOML file. Raises FormatError for any other file."""
     try:
         held: Any = msgspec.toml.decode(path.read_bytes())
         return msgspec.convert(held, Facts)

@@ -1,4 +1,4 @@
-"""`dataset_info.json`, by which LLaMA-Factory finds a data set's files and columns."""
+"""`dataset_info.json`, which tells LLaMA-Factory a data set's files and columns."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ _DESCRIBED: dict[str, dict[str, Any]] = {
 
 
 def is_read(format: str) -> bool:
+    """Whether LLaMA-Factory reads the format."""
     return format in _DESCRIBED
 
 
 def dataset_info(format: str, columns: Mapping[str, Collection[str]]) -> dict[str, Any]:
-    """An entry for each part; columns: that its examples have, since it reads no absent one."""
+    """An entry for each part. columns: those that its examples have; LLaMA-Factory fails on
+    others.
+    """
     described = _DESCRIBED[format]
     names = described["columns"].items()
     return {

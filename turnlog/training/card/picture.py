@@ -1,4 +1,4 @@
-"""A picture of how many are how long: bars, as SVG."""
+"""A bar chart of lengths, as SVG."""
 
 from __future__ import annotations
 

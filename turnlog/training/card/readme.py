@@ -16,7 +16,7 @@ from turnlog.training.records.manifest import Totals
 _SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 _SHORT = ("1K", "10K", "100K", "1M", "10M")
 SHOWN = 20
-"""Classes and languages that a table names."""
+"""The most classes and languages that a table names."""
 
 
 def readme(
@@ -35,7 +35,7 @@ def readme(
         _metadata(facts, totals, counts),
         f"# {facts.name}\n\n" + (facts.description or "Conversations from a turnlog."),
         _parts(totals, counts, unit),
-        f"![How long the conversations are]({picture})",
+        f"![Lengths of the conversations]({picture})",
         *(_classes(what, counts) for what in _kinds(counts)),
         _languages(counts),
         _about(plan, totals),
@@ -141,14 +141,14 @@ def _languages(counts: Mapping[str, Counts]) -> str:
     if not ranked:
         return ""
     table = _table(("language", "conversations"), ranked[:SHOWN])
-    return f"## Languages\n\nOf the conversations of which one was recorded.\n\n{table}"
+    return f"## Languages\n\nConversations with a recorded language.\n\n{table}"
 
 
 # --- how it was made ----------------------------------------------------------------------------
 
 
 def _about(plan: ExportPlan, totals: Totals) -> str:
-    told = [
+    lines = [
         f"Format `{plan.format}`, made from position {plan.position:,} of a log; `manifest.json`"
         " names the conversation and events behind each example.",
         _names(plan),
@@ -157,17 +157,17 @@ def _about(plan: ExportPlan, totals: Totals) -> str:
         *(f"{n:,} × {what}." for what, n in totals.noted.items()),
     ]
     if totals.together:
-        told.append(f"{amount(totals.together, 'near-duplicate')} in the part of an earlier one.")
+        lines.append(f"{amount(totals.together, 'near-duplicate')} in the part of an earlier one.")
     if (revoked := totals.revoked) is not None:
-        told.append(
+        lines.append(
             f"Made again from the manifest of SHA-256 `{revoked.manifest}`, without"
             f" {amount(revoked.examples, 'example')} of a person who asked for it; {revoked.gone:,}"
-            " more are not in the log any more."
+            " more are no longer in the log."
         )
-    return "## How it was made\n\n" + "\n".join(f"- {line}" for line in told if line)
+    return "## How it was made\n\n" + "\n".join(f"- {line}" for line in lines if line)
 
 
 def _names(plan: ExportPlan) -> str:
     if plan.redact:
-        return "People and personal values go by pseudonyms."
-    return "Conversations go by pseudonyms." if plan.pseudonyms else "Conversations have their ids."
+        return "People and personal values have pseudonyms."
+    return "Conversations have pseudonyms." if plan.pseudonyms else "Conversations have their ids."

@@ -21,7 +21,7 @@ from turnlog.serializers.shared.json_value import parse
 Reward = Literal["slots", "divergence"]
 SET_SLOT = "set_slot"
 ROUNDS = 20
-"""How often in a row a model may call tools before it answers."""
+"""The most times in a row that a model may call tools before it answers."""
 
 _SET_SLOT = {
     "type": "function",
@@ -38,7 +38,7 @@ _SET_SLOT = {
 
 
 class Observation(msgspec.Struct, frozen=True):
-    """What a model sees next: chat messages as OpenAI has them, of the user or of tools.
+    """What a model sees next: chat messages in OpenAI's form, of the user or of tools.
 
     reward: from 0 to 1, once the episode is done.
     """
@@ -59,16 +59,16 @@ class _AssistantCall(msgspec.Struct, frozen=True):
 
 
 class _AssistantMessage(msgspec.Struct, frozen=True):
-    """What is read of an action."""
+    """The members that are read of an action."""
 
     content: Any = None
     tool_calls: list[_AssistantCall] | None = None
 
 
 class Episode:
-    """reward: what it is of; by default slots, where any were set.
+    """reward: what it measures; slots by default, if any were set.
 
-    Raises FormatError for a conversation of which no turn can be held again.
+    Raises FormatError for a conversation without a turn that can be held again.
     """
 
     def __init__(self, conversation: Conversation, reward: Reward | None) -> None:
@@ -77,7 +77,7 @@ class Episode:
         recorded = list(recorded_turns(conversation))
         self._turns = [t for t in recorded if t.reason is None and t.turn.first_event in said]
         if not self._turns:
-            raise FormatError("has no turn to be held again", conversation=conversation.id)
+            raise FormatError("has no turn that can be held again", conversation=conversation.id)
         self._begin = recorded[0].turn.first_event
         self._said = said
         self._results = RecordedResults(self._turns)
@@ -93,7 +93,7 @@ class Episode:
             self.tools.append(_SET_SLOT)
 
     def opening(self) -> list[dict[str, Any]]:
-        """Instructions, and how the bot began the conversation, before the first message."""
+        """Instructions, and the bot's messages before the first message of the user."""
         first = self._turns[0].turn.first_event
         before = {"system": first, "developer": first, "assistant": self._begin}
         said = [
@@ -101,13 +101,16 @@ class Episode:
             for number, message in self._said.items()
             if (number or 0) < before.get(message.role, 0)
         ]
-        told = [m for m in said if m.get("content") and not m.get("tool_calls")]
-        return [*told, self._question()]
+        opening = [m for m in said if m.get("content") and not m.get("tool_calls")]
+        return [*opening, self._question()]
 
     def _question(self) -> dict[str, Any]:
         return self._said[self._turns[self._at].turn.first_event].as_openai()
 
     def take(self, action: Mapping[str, Any]) -> Observation:
+        """The record's reply to an assistant's message: results of its calls, or the next user
+        message.
+        """
         if self._done:
             raise FormatError("the episode is done; reset begins another", field="step")
         message = _read(action)
@@ -130,8 +133,8 @@ class Episode:
         return Observation([self._question()])
 
     def _agrees(self, recorded: RecordedTurn) -> bool:
-        """Whether the calls are the recorded ones, in any order, and something is said if it was
-        then.
+        """Whether the calls are the recorded ones, in any order, and the model says something if
+        the record does.
         """
         calls = Counter(call_content(call) for call, _ in recorded.calls)
         says = any(isinstance(event, e.BotUttered) and event.text for _, event in recorded.answer)
@@ -162,6 +165,7 @@ class Episode:
         return len(reached) / len(named) if named else 1.0
 
     def state(self) -> dict[str, Any]:
+        """Id, turn, reward so far and slots, as JSON values."""
         turn = self._turns[min(self._at, len(self._turns) - 1)].turn.number
         return {
             "episode_id": self._id,
@@ -176,18 +180,18 @@ def _read(action: Mapping[str, Any]) -> _AssistantMessage:
     try:
         return msgspec.convert(action, _AssistantMessage)
     except msgspec.ValidationError as error:
-        raise FormatError(f"is not an assistant's message: {error}", field="step") from error
+        raise FormatError(f"not an assistant's message: {error}", field="step") from error
 
 
 def _goal(turns: Iterable[RecordedTurn], slots: dict[str, Any]) -> dict[str, Any]:
-    """Of the slots that the record ends with, those that were set in these turns."""
+    """Of the slots at the end of the record, those that were set in these turns."""
     events = chain.from_iterable(turn.turn.events for turn in turns)
     named = {event.name for event in events if isinstance(event, e.SlotSet)}
     return {name: value for name, value in slots.items() if name in named}
 
 
 def _tools(conversation: Conversation) -> list[Any]:
-    """Those that were given last."""
+    """The tools that were declared last."""
     given: list[Any] = []
     for event in conversation.events():
         if isinstance(event, e.SystemInstructed) and event.tools is not None:
@@ -196,7 +200,9 @@ def _tools(conversation: Conversation) -> list[Any]:
 
 
 def _arguments(given: Any) -> dict[str, Any]:
-    """An object, or the one that a text is the JSON of; else what no recorded call has."""
+    """An object, or the object that a text is the JSON of; otherwise a value that no recorded call
+    has.
+    """
     if isinstance(given, str):
         try:
             given = parse(given.encode()) if given.strip() else {}

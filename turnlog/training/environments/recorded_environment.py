@@ -1,4 +1,4 @@
-"""Environments: recorded conversations that a model holds once more, to learn from its reward."""
+"""Environments: recorded conversations that a model holds again, to learn from its reward."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from turnlog.training.environments.episodes import Episode, Observation, Reward
 class RecordedEnvironment:
     """The recorded user and the recorded results of tools answer; nothing is stored.
 
-    It has `reset`, `step` and `state`, as OpenEnv's environments. ids: None for every conversation.
-    reward: `slots` is the share which are equal of the slots that were set in these turns, as the
-    record ends with them, and of those that the model set, with the tool `set_slot`; `divergence`
-    the share of turns before the first in which the model's calls are not the recorded ones, or it
-    says nothing where the record does, which ends the episode. By default slots, where there are
-    any.
+    It has OpenEnv's `reset`, `step` and `state`. ids: None for every conversation. reward: `slots`
+    compares the slots that were set in these turns, with their last recorded values, with those
+    that the model set with the tool `set_slot`, and is the share that are equal. `divergence` is
+    the share of turns before the first in which the model makes other calls than the recorded ones,
+    or says nothing although the record does; that turn ends the episode. The default is slots, if
+    any were set.
     """
 
     def __init__(
@@ -31,13 +31,14 @@ class RecordedEnvironment:
         self._reward: Reward | None = reward
         self._episode: Episode | None = None
         if not self._ids:
-            raise FormatError("an environment is of at least one conversation", field="ids")
+            raise FormatError("an environment needs at least one conversation", field="ids")
 
     def reset(self, seed: int | None = None, episode_id: str | None = None) -> Observation:
-        """Begin an episode: of that conversation, else of one that the seed chooses.
+        """Begins an episode: of that conversation, or of one that the seed chooses.
 
-        Raises UnknownConversation, or FormatError for one of which no turn can be held again. The
-        seed chooses none of these, unless there are no others.
+        Raises UnknownConversation, or FormatError for a conversation without a turn that can be
+        held again. The seed chooses such a conversation only if there are no others, which raises
+        too.
         """
         self._episode = self._begun(episode_id) if episode_id is not None else self._drawn(seed)
         return Observation(self._episode.opening())
@@ -46,7 +47,7 @@ class RecordedEnvironment:
         return Episode(self._log.conversation(id), self._reward)
 
     def _drawn(self, seed: int | None) -> Episode:
-        """Drawn again until one can be held, so that it depends on nothing but the seed."""
+        """Draws until a conversation can be held, so that the choice depends only on the seed."""
         random = Random(seed)
         while True:
             id = random.choice(self._ids)
@@ -61,24 +62,24 @@ class RecordedEnvironment:
                     raise
 
     def step(self, action: Mapping[str, Any]) -> Observation:
-        """Go on behind an assistant's message: `content`, and `tool_calls` where it calls.
+        """Continues after an assistant's message: `content`, and `tool_calls` if it calls.
 
-        Raises FormatError for what is no such message; the episode is where it was.
+        Raises FormatError for anything else and leaves the episode unchanged.
         """
         return self._held.take(action)
 
     @property
     def state(self) -> dict[str, Any]:
-        """Of the episode: its conversation, turn, reward so far, and the slots that were set."""
+        """The episode's conversation, turn, reward so far, and the slots that were set."""
         return self._held.state()
 
     @property
     def tools(self) -> list[Any]:
-        """Those that can be called."""
+        """The tools that can be called."""
         return self._held.tools
 
     @property
     def _held(self) -> Episode:
         if self._episode is None:
-            raise FormatError("reset comes before anything else", field="step")
+            raise FormatError("no episode has begun; call reset first", field="step")
         return self._episode

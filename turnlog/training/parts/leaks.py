@@ -1,4 +1,4 @@
-"""Leaks: what is in more than one part of an export."""
+"""Leaks: users and texts in more than one part of an export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from turnlog.training.select import PastConversation
 
 
 class Leak(msgspec.Struct, frozen=True):
-    """what: `user` or `text`, that several parts have in common; conversations: one of each."""
+    """what: `user` or `text`, the kind that several parts share; conversations: one of each
+    part.
+    """
 
     what: str
     parts: list[str]
@@ -22,12 +24,13 @@ class Leak(msgspec.Struct, frozen=True):
 
 
 class Leaks:
-    """Looks for users, and for dialogues with the same words, that are in more than one part."""
+    """Finds users, and dialogues with the same words, that are in more than one part."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, bytes], dict[str, str]] = {}
 
     def look(self, part: str, conversation: PastConversation, dialogue: Dialogue) -> None:
+        """Notes the users and the words of a conversation of a part."""
         users = {conversation.user, *_other_names(conversation)} - {None}
         for user in users:
             self._note("user", str(user).encode(), part, conversation.id)
@@ -39,7 +42,7 @@ class Leaks:
         self._seen.setdefault((what, digest), {}).setdefault(part, id)
 
     def found(self) -> tuple[dict[str, int], list[Leak]]:
-        """How many of each kind there are, and all of them."""
+        """How many of each kind exist, and all of them."""
         counts = {"text": 0, "user": 0}
         leaks = []
         for (what, _), parts in self._seen.items():

@@ -1,9 +1,9 @@
-"""Near-duplicates: which conversations are another one with a word, a name or the end changed.
+"""Near-duplicates: conversations that equal another one except for a word, a name or the end.
 
-A prefix filter finds the candidates: of two sets that share seven tenths of the smaller, any three
-tenths of the smaller and one more hold something of the other. The rarest are looked up, of all
-shingles or of the user's, whichever leads to fewer, and each candidate is compared, so that none is
-missed and none is guessed.
+A prefix filter finds the candidates. If two sets share seven tenths of the smaller, then any three
+tenths of the smaller and one more contain an element of the other. The filter looks up the rarest
+ones, of all shingles or of the user's, whichever leads to fewer candidates, and compares each
+candidate, so that it misses none and guesses none.
 """
 
 from __future__ import annotations
@@ -17,23 +17,26 @@ import msgspec
 from turnlog.training.parts.words import Words
 
 SHARED = 0.7
-"""Of the shingles of the shorter one, how many near-duplicates have in common."""
+"""The share of the shorter one's shingles that near-duplicates have in common."""
 
 ASKED = 2 / 3
-"""Of the user's shingles in the shorter one: else what a bot always says would make duplicates."""
+"""The same share of the user's shingles; without it, a bot's standard phrases would make
+duplicates.
+"""
 
 SHORT, SHORT_ASKED = 12, 2
-"""Shingles, and those of the user, below which a conversation begins like too many others to be one
-of them cut: SHARED is of the longer one then."""
+"""With fewer shingles (of all, of the user) the beginning of a conversation resembles too many
+others; it must then share SHARED of the longer one.
+"""
 
 _BUCKETS = 1 << 24
 _BITS = 32
-"""Of a shingle; one number of its count and itself is sorted faster than two."""
+"""Bits of a shingle; one number of its count and the shingle sorts faster than a pair."""
 _SHINGLE = (1 << _BITS) - 1
 
 
 def are_near(one: Words, other: Words) -> bool:
-    """Whether the one is the other with few words changed, or cut."""
+    """Whether one is the other with few words changed, or cut."""
     small, large = sorted((one, other), key=lambda words: len(words.shingles))
     is_short = len(small.shingles) < SHORT or len(small.asked) < SHORT_ASKED
     of = len((large if is_short else small).shingles)
@@ -47,7 +50,7 @@ def are_near(one: Words, other: Words) -> bool:
 
 
 class Keys(msgspec.Struct, frozen=True):
-    """Shingles that a conversation is found by, without those that no other one has.
+    """Shingles that find a conversation, without those that no other one has.
 
     rarest: one of them is in every near-duplicate that is not shorter. any: those that are among
     the rarest of some conversation.
@@ -58,17 +61,19 @@ class Keys(msgspec.Struct, frozen=True):
 
 
 class Probe(msgspec.Struct, frozen=True):
-    """Near-duplicates are found by all shingles, or by the user's, where there are some."""
+    """Near-duplicates are found by all shingles, or by the user's, if there are any."""
 
     all: Keys
     asked: Keys | None
 
 
 class Rarity:
-    """How many conversations have a shingle, at most; 32 MB for any number of them."""
+    """How many conversations have each shingle, as an upper bound; 32 MB for any number of
+    conversations.
+    """
 
     def __init__(self, conversations: Iterable[Words]) -> None:
-        """conversations: gone through twice."""
+        """conversations: iterated twice."""
         self._counts = counts = bytearray(_BUCKETS)
         self._looked_up = bytearray(_BUCKETS)
         for words in conversations:
@@ -81,6 +86,7 @@ class Rarity:
                 self._looked_up[shingle % _BUCKETS] = 1
 
     def probe(self, words: Words) -> Probe:
+        """The shingles by which a conversation finds others and is found."""
         asked = self._keys(words.asked, ASKED) if words.asked else None
         return Probe(self._keys(words.shingles, SHARED), asked)
 
@@ -97,18 +103,19 @@ class Rarity:
 
 
 class NearIndex:
-    """Conversations, by number, that others are held against."""
+    """Conversations, by number, with which others are compared."""
 
     def __init__(self) -> None:
         self._all, self._asked = _Postings(), _Postings()
 
     def add(self, number: int, probe: Probe) -> None:
+        """Makes a conversation known by its shingles."""
         self._all.add(number, probe.all)
         if probe.asked is not None:
             self._asked.add(number, probe.asked)
 
     def candidates(self, probe: Probe) -> Iterator[int]:
-        """Numbers, each once, of what may be near: all that is, and little else."""
+        """Numbers of the candidates, each once: all near-duplicates, and few others."""
         found = [self._all.found(probe.all)]
         if probe.asked is not None:
             found.append(self._asked.found(probe.asked))

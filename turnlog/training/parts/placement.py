@@ -14,8 +14,8 @@ from turnlog.training.split import hashed
 
 
 class Between(msgspec.Struct, frozen=True):
-    """A conversation that is in no part, because it belongs in several. near: of each of them a
-    conversation that it is a near-duplicate of, or that is of the same user.
+    """A conversation that is in no part, because it belongs in several. near: from each of those
+    parts, a conversation that it is a near-duplicate of, or that has the same user.
     """
 
     conversation: str
@@ -24,8 +24,8 @@ class Between(msgspec.Struct, frozen=True):
 
 
 class Placement(msgspec.Struct):
-    """parts: by conversation. between: those that have none. together: how many are where an
-    earlier near-duplicate is.
+    """parts: by conversation. between: those without one. together: how many are in the part of an
+    earlier near-duplicate.
     """
 
     parts: dict[str, str]
@@ -47,11 +47,12 @@ class _Entry(msgspec.Struct, frozen=True, order=True):
 
 
 class Placer:
-    """Takes conversations in any order, and places them in that of the log.
+    """Takes conversations in any order, and places them in the log's order.
 
-    A conversation goes where an earlier near-duplicate of it is, with parts by user where its user
-    is, and else where a hash of its id or user says: so nothing moves when the log grows, and the
-    sizes hold within sampling error. One without a user stands for itself.
+    A conversation goes into the part of an earlier near-duplicate; with parts by user, into the
+    part of its user; otherwise a hash of its id or user decides. Nothing moves when the log grows,
+    and the sizes are right within sampling error. A conversation without a user counts as its own
+    user.
     """
 
     def __init__(self, plan: ExportPlan, store: WordStore) -> None:
@@ -67,6 +68,7 @@ class Placer:
         self._entries.append(_Entry(position, id, user if self._by_user else None, number))
 
     def placed(self) -> Placement:
+        """The part of each conversation so far."""
         placing = _Placing(self._store, self._shares)
         for entry in sorted(self._entries):
             placing.place(entry)
@@ -74,7 +76,7 @@ class Placer:
 
 
 class _Placing:
-    """Decides about one conversation after the other, and never again."""
+    """Decides about each conversation once, in order."""
 
     def __init__(self, store: WordStore, shares: Mapping[str, float]) -> None:
         self.placement = Placement({}, [])
@@ -106,7 +108,7 @@ class _Placing:
             self._indexes[part].add(entry.number, probe)
 
     def _near(self, words: Words, digest: bytes, probe: Probe) -> dict[str, str]:
-        """Parts with near-duplicates, and one of each."""
+        """The parts with near-duplicates, and one near-duplicate of each part."""
         if (same := self._same.get(digest)) is not None:
             return {self.placement.parts[same]: same}
         found: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Words: what was said in a conversation, as far as near-duplicates are alike in it."""
+"""Words: what was said in a conversation, in the form that near-duplicates share."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ RUN = 3
 """Words in a shingle."""
 
 _WORD = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]|[^\W_]+")
-"""A letter where the script puts no spaces between words."""
+"""A letter of a script without spaces between words."""
 
 
 class Words(msgspec.Struct, frozen=True):
     """shingles: hashes of the runs of three words in each message, or of all of a shorter one.
-    asked: of the runs in the user's messages. Both without repeats; neither knows case, punctuation
-    or the order of messages.
+    asked: of the runs in the user's messages. Without repeats; case, punctuation and the order of
+    messages do not matter.
     """
 
     shingles: frozenset[int]
@@ -34,6 +34,7 @@ class Words(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, events: Iterable[e.Event]) -> Words:
+        """The words of these events."""
         runs: set[bytes] = set()
         asked: set[bytes] = set()
         for text, is_users in _said(events):
@@ -59,7 +60,7 @@ NO_WORDS = Words(frozenset(), frozenset())
 class WordStore:
     """Words of many conversations, by number from 0.
 
-    file: that nobody else uses; so memory does not grow with what was said.
+    file: for this store only; it keeps memory from growing with what was said.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -80,6 +81,7 @@ class WordStore:
         return (self[number] for number in range(len(self)))
 
     def add(self, words: Words) -> int:
+        """Stores the words and says their number."""
         self._places.append(self._file.seek(0, os.SEEK_END))
         self._counts.extend((len(words.shingles), len(words.asked)))
         self._file.write(array("I", [*words.shingles, *words.asked]).tobytes())

@@ -21,7 +21,7 @@ from turnlog.training.preferences.ratings import Place, Ratings
 class PathAnswer(msgspec.Struct, frozen=True):
     """What the assistant said at a place of a path. events: numbered on from the prompt's. places:
     of its messages. last: the number of its last event in the log. is_usable: it answers something,
-    is whole, and nothing of all that was erased.
+    is complete, and no part of it or of its prompt was erased.
     """
 
     path: Path
@@ -33,27 +33,29 @@ class PathAnswer(msgspec.Struct, frozen=True):
 
     @property
     def node(self) -> int:
-        """What was said before it."""
+        """The node of its prompt: the messages before it."""
         return self.path.messages[self.at].node
 
     @property
     def said(self) -> tuple[bytes, ...]:
+        """Digests of its messages, in order."""
         return tuple(said for _, said in self.places)
 
     @property
     def is_learnt(self) -> bool:
-        """Whether nobody said that a model should not learn it."""
+        """Whether no message of it has weight 0."""
         return all((event.extra or {}).get("weight") != 0 for event in self.events)
 
     @property
     def says_something(self) -> bool:
+        """Whether it has a call or a text that is not blank."""
         return any(
             isinstance(x, e.ToolCalled) or (getattr(x, "text", None) or "").strip()
             for x in self.events
         )
 
     def behind(self, other: PathAnswer) -> PathAnswer:
-        """The same to the prompt of another one."""
+        """The same answer behind the prompt of another one."""
         before, after = (x.path.messages[x.at].first for x in (self, other))
         events = tuple(_moved(event, before, after) for event in self.events)
         return replace(self, path=other.path, at=other.at, events=events)
@@ -80,7 +82,7 @@ def _is_usable(path: Path, at: int, end: int) -> bool:
 
 
 def _moved(event: e.Event, before: int, after: int) -> e.Event:
-    """With what it names of the answer, where the prompt's length is another."""
+    """The answer with its references shifted to a prompt of another length."""
     named = {name: getattr(event, name, None) for name in ("cause", "message")}
     moved = {
         name: number + after - before if number > before else None
@@ -93,7 +95,7 @@ def _moved(event: e.Event, before: int, after: int) -> e.Event:
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """is_weak: it shows only which way was taken, and gives way to edits and ratings."""
+    """is_weak: it shows only which branch was taken, and gives way to edits and ratings."""
 
     better: PathAnswer
     worse: PathAnswer
@@ -102,18 +104,18 @@ class Claim(msgspec.Struct, frozen=True):
 
     @property
     def owner(self) -> str:
-        """The conversation whose prompt it is."""
+        """The conversation whose prompt it has."""
         return self.better.path.name
 
     @property
     def pair(self) -> tuple[int, frozenset[tuple[bytes, ...]]]:
-        """The two answers to one prompt, whichever is the better one."""
+        """The two answers to one prompt, in an order that does not depend on which is better."""
         return self.better.node, frozenset((self.better.said, self.worse.said))
 
 
 class Settlement(msgspec.Struct):
-    """held: of each pair one claim, in order of the prompts. unlearnt: the owners of those whose
-    better answer a model should not learn.
+    """held: one claim for each pair, in order of the prompts. unlearnt: the owners of the pairs
+    whose better answer has weight 0.
     """
 
     held: list[Claim] = []
@@ -122,7 +124,7 @@ class Settlement(msgspec.Struct):
 
 
 def settled(claims: Iterable[Claim], ratings: Ratings) -> Settlement:
-    """Which claims hold: each pair once, and none that others, or ratings, contradict."""
+    """Which claims hold: each pair once, and none that other claims or ratings contradict."""
     result = Settlement()
     for each in _of_pairs(claims):
         about = [claim for claim in each if not claim.is_weak] or each
@@ -139,7 +141,7 @@ def settled(claims: Iterable[Claim], ratings: Ratings) -> Settlement:
 
 
 def _of_pairs(claims: Iterable[Claim]) -> Iterable[list[Claim]]:
-    """Those about the same two answers to the same prompt together."""
+    """The claims grouped by pair of answers to one prompt."""
     found: dict[object, list[Claim]] = defaultdict(list)
     for claim in claims:
         is_usable = claim.better.is_usable and claim.worse.is_usable
@@ -149,7 +151,7 @@ def _of_pairs(claims: Iterable[Claim]) -> Iterable[list[Claim]]:
 
 
 def _against(claims: Sequence[Claim], ratings: Ratings) -> tuple[PreferenceEvidence, ...]:
-    """All evidence, where some of it is against the rest; nothing where it agrees."""
+    """All evidence, if some of it contradicts the rest; empty if it agrees."""
     first, evidence = claims[0], _merged(claims).evidence
     if any(claim.better.said != first.better.said for claim in claims):
         return evidence
@@ -169,7 +171,7 @@ def _merged(claims: Sequence[Claim]) -> Claim:
 
 
 def shown_in(owner: str, evidence: Iterable[PreferenceEvidence]) -> tuple[PreferenceEvidence, ...]:
-    """Without the name of the conversation that it is shown in."""
+    """The evidence without the name of the conversation that it is shown in."""
     return tuple(
         replace(each, conversation=None) if each.conversation == owner else each
         for each in evidence
@@ -177,6 +179,7 @@ def shown_in(owner: str, evidence: Iterable[PreferenceEvidence]) -> tuple[Prefer
 
 
 def preference(claim: Claim) -> Preference:
+    """The claim as a preference behind the better answer's prompt."""
     better, worse = claim.better, claim.worse.behind(claim.better)
     bounds = better.path.seen.numbers[0], max(better.last, worse.last)
     prompt, evidence = better.path.prompt(better.at), shown_in(claim.owner, claim.evidence)

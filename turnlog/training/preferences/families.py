@@ -14,30 +14,34 @@ from turnlog.training.select import Selection
 
 
 class Kin(Protocol):
-    """What an answer of a conversation is compared with."""
+    """The conversations with which an answer of a conversation is compared."""
 
     def beside(self, id: str) -> Sequence[str]:
         """The conversations that share a past with one."""
         ...
 
     def held(self, id: str) -> HeldPast | None:
-        """What of one another one holds; None where nobody noted that."""
+        """The part of a conversation that another one contains; None if a manifest does not note
+        it.
+        """
         ...
 
 
 class Families:
-    """Of all conversations that are selected; the log's heads are gone through once."""
+    """The families of all selected conversations; reads the log's heads once."""
 
     def __init__(self, log: Turnlog, plan: ExportPlan) -> None:
         self._log = log
         self._plan = plan
 
     def beside(self, id: str) -> Sequence[str]:
+        """The others of its family, the root first."""
         roots, forks = self._found
         root = roots.get(id, id)
         return [each for each in (root, *forks.get(root, ())) if each != id]
 
     def held(self, id: str) -> HeldPast:
+        """The part of its past that another selected conversation contains."""
         roots, forks = self._found
         return forks[roots[id]][id] if id in roots else NOTHING
 

@@ -1,4 +1,4 @@
-"""Judging: what is known about the answers of exported conversations, a family at a time."""
+"""Judging: what is known about the answers of exported conversations, family by family."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Beside = Callable[[str], bool]
 
 
 class Judging:
-    """Keeps what is known of the last family: forks follow each other where their ids do.
+    """Caches what is known of the last family: forks follow each other if their ids do.
 
-    redacted: makes of a conversation what may be written of it.
+    redacted: makes the writable form of a conversation.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Judging:
         self._known: tuple[list[str], dict[str, Judgements]] = [], {}
 
     def of(self, conversation: PastConversation, beside: Beside) -> Judgements:
-        """conversation: as it may be written."""
+        """conversation: in its writable form."""
         others = [id for id in self._kin.beside(conversation.id) if beside(id)]
         family = sorted([conversation.id, *others])
         if self._known[0] != family:
@@ -66,6 +66,6 @@ class Judging:
 
 
 def _in_log(found: Contradiction, ids: dict[str, str]) -> Contradiction:
-    """With the ids that the log has."""
+    """The evidence with the log's ids."""
     evidence = evidence_named(found.evidence, ids.__getitem__)
     return Contradiction(ids[found.conversation], tuple(evidence))

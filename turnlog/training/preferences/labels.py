@@ -13,8 +13,8 @@ from turnlog.training.preferences.claims import Claim, PathAnswer
 
 
 class Label(msgspec.Struct, frozen=True):
-    """A verdict on an answer. owner: the conversation whose it is. place: what was said before the
-    answer, and what it says.
+    """A verdict on an answer. owner: the conversation that the answer belongs to. place: the node
+    of the prompt, and the digests of the answer.
     """
 
     owner: str
@@ -23,10 +23,12 @@ class Label(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, answer: PathAnswer, verdict: Verdict) -> Label:
+        """A verdict on its own answer, from a rating."""
         return cls(verdict.prompt.name, (answer.node, answer.said), verdict)
 
     @classmethod
     def of_pair(cls, claim: Claim, pair: Preference) -> Iterator[Label]:
+        """The two labels of a preference: the better answer is good, the worse one bad."""
         for answer, events, is_good in (
             (claim.better, pair.chosen, True), (claim.worse, pair.rejected, False),
         ):  # fmt: skip
@@ -35,8 +37,8 @@ class Label(msgspec.Struct, frozen=True):
 
 
 def clear(labels: Iterable[Label]) -> tuple[list[Label], list[str]]:
-    """Each answer once, in order of the prompts' lengths, good ones first, with all that its
-    conversation shows; and the owners of answers that are good by one label and bad by another.
+    """Each answer once, in order of the prompts' lengths, good ones first, with all evidence of its
+    conversation; and the owners of answers that are good by one label and bad by another.
     """
     found: dict[object, list[Label]] = defaultdict(list)
     for label in labels:

@@ -1,4 +1,4 @@
-"""The ways through a conversation: what was said up to each event that it went back from."""
+"""The paths through a conversation: what was said up to each event that went back."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Rewrite = e.MessageEdited | e.MessageRegenerated
 _INCIDENTAL = frozenset(
     ("timestamp", "message_id", "actor", "channel", "versions", "cause", "call_id", "extra")
 )
-"""Members of an event in which two answers that say the same can differ."""
+"""Members of an event that can differ between two answers that say the same."""
 
 
 class PathTree:
-    """Which messages have the same messages before them, whatever way leads there.
+    """Numbers messages by the messages before them, whatever path leads there.
 
     A node is a number; 0 is the beginning.
     """
@@ -38,13 +38,14 @@ class PathTree:
         self._nodes: dict[tuple[int, bytes], int] = {}
 
     def after(self, node: int, said: bytes) -> int:
+        """The node after this message."""
         return self._nodes.setdefault((node, said), len(self._nodes) + 1)
 
 
 class Way(msgspec.Struct, frozen=True):
     """A part of a conversation. last: the number of its last event. began, ended: the events that
     went back to its beginning, and from its end; None for the first and the last. counts: whether
-    nothing of it was taken back; a branch that was left for another one was not.
+    nothing of it was rewound; a branch that was left for another one was not.
     """
 
     last: int
@@ -54,7 +55,7 @@ class Way(msgspec.Struct, frozen=True):
 
 
 def ways(recorded: Sequence[RecordedEvent]) -> list[Way]:
-    """Those on which the bot said something, and the one that goes on; oldest first."""
+    """The paths on which the bot said something, and the current one; oldest first."""
     found: list[Way] = []
     heads: dict[str, int] = {}
     branch, began = MAIN, None
@@ -76,14 +77,14 @@ def ways(recorded: Sequence[RecordedEvent]) -> list[Way]:
 
 
 def _goes_back(each: RecordedEvent) -> bool:
-    """Whether it takes something back; a fork begins with an event that does not."""
+    """Whether the event rewinds something; a fork begins with one that does not."""
     to = each.event.to if isinstance(each.event, Rewind) else None
     return to is not None and to < each.number - 1
 
 
 class PathMessage(msgspec.Struct, frozen=True):
-    """One of a path's. node: what was said before it. said: a digest of what it says. first, end:
-    its events among the path's. is_whole: nobody broke it off.
+    """A message of a path. node: the messages before it. said: a digest of the message. first, end:
+    its events among the path's. is_whole: it was not broken off.
     """
 
     side: str
@@ -96,7 +97,7 @@ class PathMessage(msgspec.Struct, frozen=True):
 
 
 class Path:
-    """What counts of a way, with its messages, as they were edited last."""
+    """The events of a path that count, and its messages in their last edited form."""
 
     def __init__(
         self, name: str, tree: PathTree, way: Way, recorded: Sequence[RecordedEvent]
@@ -107,9 +108,9 @@ class Path:
         self.name = name
         self.way = way
         self.seen = counted(self._recorded)
-        self.messages = list(self._told(tree))
+        self.messages = list(self._messages(tree))
 
-    def _told(self, tree: PathTree) -> Iterator[PathMessage]:
+    def _messages(self, tree: PathTree) -> Iterator[PathMessage]:
         node, end, events = 0, 0, self.seen.events
         for group in groups(enumerate(events, 1)):
             first, last = group.members[0][0] - 1, group.members[-1][0]
@@ -128,7 +129,7 @@ class Path:
 
     @cached_property
     def _gone(self) -> list[int]:
-        """Numbers of what was said on the way and does not count."""
+        """Numbers of the messages on the path that do not count."""
         every = [(each.number, each.event) for each in self._recorded]
         counting = frozenset(self.seen.numbers)
         said = (n for n, event in kept(reversed(every)) if side(event) is not None)
@@ -146,23 +147,24 @@ class Path:
 
     @cached_property
     def whole(self) -> int:
-        """How many of its events there are before the first that was erased."""
+        """The number of its events before the first erased one."""
         erased = (at for at, x in enumerate(self.seen.events) if isinstance(x, e.EventErased))
         return next(erased, len(self.seen.events))
 
     def prompt(self, at: int) -> Dialogue:
+        """The dialogue before the message at a place."""
         return Dialogue(self.name, self.seen.events[: self.messages[at].first])
 
     def events(self, at: int, end: int) -> tuple[e.Event, ...]:
-        """Those of some messages."""
+        """The events of some messages."""
         return self.seen.events[self.messages[at].first : self.messages[end - 1].end]
 
     def number(self, at: int) -> int:
-        """In the log, of the last event of a message."""
+        """The number in the log of a message's last event."""
         return self.seen.numbers[self.messages[at].end - 1]
 
     def run(self, at: int) -> int:
-        """Where the messages end that are said in a row by whoever says this one."""
+        """The end of the run of messages by the sender of this one."""
         mine = (self.messages[at].side, self.messages[at].is_human)
         after = range(at + 1, len(self.messages))
         others = (n for n in after if (self.messages[n].side, self.messages[n].is_human) != mine)
@@ -182,7 +184,7 @@ class Path:
         return tuple(events[each] for each in sorted(events))
 
     def _replaced(self, number: int) -> dict[int, e.Event]:
-        """The further texts of a message, which an edit stands for too."""
+        """The further texts of a message, which an edit replaces too."""
         if not any(isinstance(each.event, e.TextAdded) for each in self._recorded):
             return {}
         found = groups((each.number, each.event) for each in self._recorded)
@@ -215,7 +217,7 @@ def _as_of(event: e.Event, first: e.Event, changed: e.Event) -> e.Event:
 
 
 def digest(events: Sequence[e.Event], *beside: object) -> bytes:
-    """Of what events say, whoever recorded them when."""
+    """A digest of what events say, without their times and actors."""
     plain = [
         {name: held for name, held in to_plain(event).items() if name not in _INCIDENTAL}
         for event in events

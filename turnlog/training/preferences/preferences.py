@@ -1,4 +1,4 @@
-"""Preferences: which of two answers was the better one, and by what that is known."""
+"""Preferences: which of two answers was better, and the evidence for it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _SHOWING = (e.MessageRated, e.MessageEdited, e.MessageRegenerated, e.HandoverSta
 
 
 class Relative(msgspec.Struct, frozen=True):
-    """A conversation with a past that others have too, and what it is called. shared: the number of
-    the last event of that.
+    """A conversation with a past that others share, and its name. shared: the number of the last
+    shared event.
     """
 
     name: str
@@ -41,16 +41,16 @@ class Relative(msgspec.Struct, frozen=True):
 
 
 def judgements(name: str, recorded: Sequence[RecordedEvent], shared: int = 0) -> Judgements:
-    """What is known about the answers of the conversation that goes by that name."""
+    """What is known about the answers of the conversation with that name."""
     return of_family([Relative(name, recorded, shared)])[name]
 
 
 def of_family(family: Sequence[Relative]) -> dict[str, Judgements]:
     """What is known about the answers of conversations that share a past, by name.
 
-    family: those that hold what others share before those. What is said with the same messages
-    before it answers the same prompt in each of them; what evidence in a shared past shows is its
-    holder's.
+    family: conversations that contain what others share come before those. Answers after the same
+    messages answer the same prompt in each of them. Evidence in a shared past counts for the
+    conversation that contains it.
     """
     if len(family) == 1 and not _is_judged(family[0].recorded):
         return {family[0].name: Judgements()}
@@ -76,13 +76,13 @@ def _by_conversation(
     unlearnt = Counter(found.unlearnt)
     unlearnt.update(each.answer.path.name for each in rated if not each.is_learnt)
     preferences = _grouped((claim.owner, pair) for claim, pair in pairs)
-    told = _grouped((each.answer.path.name, each.verdict) for each in verdicts)
+    rated_by_name = _grouped((each.answer.path.name, each.verdict) for each in verdicts)
     labelled = _grouped((label.owner, label.verdict) for label in labels)
     against = _grouped((each.conversation, each) for each in found.contradictions)
     mixed = Counter(between)
     return {
         name: Judgements(
-            preferences[name], told[name], labelled[name], mixed[name], against[name],
+            preferences[name], rated_by_name[name], labelled[name], mixed[name], against[name],
             unlearnt[name],
         )
         for name in (member.name for member in members)
@@ -90,7 +90,7 @@ def _by_conversation(
 
 
 def _grouped(found: Iterable[tuple[str, _T]]) -> Mapping[str, tuple[_T, ...]]:
-    """By conversation; nothing for one that has none."""
+    """By conversation; empty for one that has none."""
     groups: dict[str, list[_T]] = defaultdict(list)
     for owner, each in found:
         groups[owner].append(each)
@@ -103,7 +103,7 @@ def _is_judged(recorded: Sequence[RecordedEvent]) -> bool:
 
 
 class _Member:
-    """One of a family, with its paths. counting: those of which nothing was taken back."""
+    """One of a family, with its paths. counting: those of which nothing was rewound."""
 
     def __init__(self, relative: Relative, tree: PathTree, *, are_stars: bool) -> None:
         self.name, self.recorded, self.shared = (
@@ -114,12 +114,12 @@ class _Member:
         self.ratings = [*ratings(self.name, self.recorded, are_stars=are_stars)]
 
     def shows(self, evidence: Iterable[PreferenceEvidence]) -> bool:
-        """Whether some of it is this conversation's own."""
+        """Whether part of it is this conversation's own."""
         return any(each.conversation == self.name and each.event > self.shared for each in evidence)
 
 
 def _claims(members: Sequence[_Member], given: Ratings) -> Iterator[Claim]:
-    told: dict[int, list[PathAnswer]] = defaultdict(list)
+    others: dict[int, list[PathAnswer]] = defaultdict(list)
     for each in members:
         own = (
             *rewritten(each.counting, each.recorded), *taken_over(each.counting),
@@ -127,7 +127,7 @@ def _claims(members: Sequence[_Member], given: Ratings) -> Iterator[Claim]:
         )  # fmt: skip
         yield from (claim for claim in own if each.shows(claim.evidence))
         if len(members) > 1:
-            yield from beside(each.paths, each.shared, told, given)
+            yield from beside(each.paths, each.shared, others, given)
 
 
 class _Rated(msgspec.Struct, frozen=True):
@@ -142,8 +142,8 @@ class _Rated(msgspec.Struct, frozen=True):
 
 
 def _verdicts(member: _Member, given: Ratings) -> Iterator[_Rated]:
-    """The last rating of each answer that says good or bad, of the answer as it was then; none that
-    was rated anew in another conversation.
+    """The last rating of each answer that says good or bad, on the answer in its form at that time;
+    without those that were rated again in another conversation.
     """
     rated = {each.message: each for each in member.ratings if each.is_good is not None}
     for path in member.counting if rated else ():

@@ -1,4 +1,4 @@
-"""Ratings: what somebody said of an answer."""
+"""Ratings: what people said about answers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _BAD = frozenset(
 )
 
 Place = tuple[int, bytes]
-"""A message: the node of what was said before it, and the digest of what it says."""
+"""A message: the node of the messages before it, and the digest of what it says."""
 
 
 class Rating(msgspec.Struct, frozen=True):
-    """number: its own, in that conversation; position: in the log. message: the number of what is
-    rated. given: as it was recorded; None where it takes the one before back. is_good: None where
-    it does not say.
+    """number: the rating's own, in that conversation; position: in the log. message: the number of
+    the rated message. given: as recorded; None if it retracts the one before. is_good: None if it
+    does not say.
     """
 
     conversation: str
@@ -38,6 +38,7 @@ class Rating(msgspec.Struct, frozen=True):
 
     @property
     def evidence(self) -> PreferenceEvidence:
+        """The rating as evidence for a preference."""
         return PreferenceEvidence(e.MessageRated.__name__, self.number, self.conversation)
 
     @property
@@ -46,7 +47,7 @@ class Rating(msgspec.Struct, frozen=True):
         return self.position, self.number
 
     def compared(self, other: Rating) -> int:
-        """1 where it is the better one, -1 where the other is, else 0."""
+        """1 if this one is better, -1 if the other is, otherwise 0."""
         mine, theirs = (self.is_good, other.is_good)
         if mine is None and theirs is None:
             mine, theirs = self.given, other.given  # type: ignore[assignment]
@@ -56,13 +57,15 @@ class Rating(msgspec.Struct, frozen=True):
 
 
 class Ratings:
-    """The last rating of each message, as it was when it was rated, wherever that was."""
+    """The last rating of each message, in its form at the time of the rating, from any
+    conversation.
+    """
 
     def __init__(self) -> None:
         self._of: dict[Place, Rating] = {}
 
     def take(self, paths: Iterable[Path], ratings: Iterable[Rating]) -> None:
-        """Those of a conversation, on any of its paths."""
+        """The ratings of a conversation, on any of its paths."""
         given: dict[int, list[Rating]] = defaultdict(list)
         for each in ratings:
             given[each.message].append(each)
@@ -79,19 +82,19 @@ class Ratings:
                 self._of[place] = each
 
     def of(self, places: Iterable[Place]) -> Rating | None:
-        """The last one of some messages."""
+        """The last rating of some messages."""
         found = (x for place in places if (x := self._of.get(place)) and x.given is not None)
         return max(found, key=lambda rating: rating.order, default=None)
 
 
 def have_stars(recorded: Iterable[RecordedEvent]) -> bool:
-    """Whether a number among the ratings says neither good nor bad, so that none of them does."""
+    """Whether one of the ratings says neither good nor bad, which leaves all of them undecided."""
     rated = (each.event.rating for each in recorded if isinstance(each.event, e.MessageRated))
     return any(isinstance(given, int | float) and good(given) is None for given in rated)
 
 
 def ratings(name: str, recorded: Iterable[RecordedEvent], *, are_stars: bool) -> Iterator[Rating]:
-    """Those of a conversation, in order. One of several stars is neither good nor bad."""
+    """The ratings of a conversation, in order. One of several stars is neither good nor bad."""
     for each in recorded:
         if isinstance(each.event, e.MessageRated) and not _is_comment(each.event):
             given = each.event.rating
@@ -102,12 +105,12 @@ def ratings(name: str, recorded: Iterable[RecordedEvent], *, are_stars: bool) ->
 
 
 def _is_comment(rated: e.MessageRated) -> bool:
-    """Whether it leaves the rating as it was."""
+    """Whether it leaves the rating unchanged."""
     return rated.rating is None and rated.comment is not None
 
 
 def good(rating: float | str) -> bool | None:
-    """Whether a rating says good or bad; None where that is not clear, as of 3 stars."""
+    """Whether a rating says good or bad; None if unclear, such as 3 stars."""
     if isinstance(rating, str):
         word = rating.strip().lower()
         return True if word in _GOOD else False if word in _BAD else None

@@ -19,7 +19,7 @@ from turnlog.training.preferences.ratings import Ratings
 
 
 def rewritten(paths: Iterable[Path], recorded: Sequence[RecordedEvent]) -> Iterator[Claim]:
-    """Of each answer that was edited or regenerated, what it is at last and what it was before."""
+    """For each answer that was edited or regenerated: its last form and its earlier ones."""
     done: set[int] = set()
     rewrites = [each for each in recorded if isinstance(each.event, Rewrite)]
     for path in paths if rewrites else ():
@@ -40,12 +40,12 @@ def _evidence(path: Path, recorded: RecordedEvent) -> PreferenceEvidence:
 
 def alternatives(paths: Sequence[Path], given: Ratings) -> Iterator[Claim]:
     """Answers to the same prompt: those said last, or rated higher, are better."""
-    told: dict[int, list[PathAnswer]] = defaultdict(list)
+    by_node: dict[int, list[PathAnswer]] = defaultdict(list)
     for path in paths if len(paths) > 1 else ():
         for at, message in enumerate(path.messages):
             if message.side == "assistant":
-                told[message.node].append(answer(path, at, path.run(at)))
-    for answers in told.values():
+                by_node[message.node].append(answer(path, at, path.run(at)))
+    for answers in by_node.values():
         different = {answer.said[0]: answer for answer in answers}
         if len(different) > 1:
             yield from _gone_on_with(answers, list(different.values()))
@@ -55,7 +55,9 @@ def alternatives(paths: Sequence[Path], given: Ratings) -> Iterator[Claim]:
 def _gone_on_with(
     answers: Sequence[PathAnswer], different: Sequence[PathAnswer]
 ) -> Iterator[Claim]:
-    """answers: in order of the paths. What left an answer shows it, and what led to the last."""
+    """answers: in order of the paths. The evidence is what left an answer, and what led to the
+    last.
+    """
     last = answers[-1]
     others = [at for at, each in enumerate(answers) if each.said[0] != last.said[0]]
     began = answers[others[-1] + 1].path.way.began
@@ -83,8 +85,8 @@ def _rated(different: Iterable[PathAnswer], given: Ratings) -> Iterator[Claim]:
 def taken_over(paths: Iterable[Path]) -> Iterator[Claim]:
     """A person took over after the bot's answer and answered the same message.
 
-    A bot that hands over itself says so; that is not a bad answer. Nor is one that waited for a
-    tool.
+    A bot that hands over itself says so; that is not a bad answer. An answer that waited for a tool
+    is not bad either.
     """
     for path in paths:
         for at in range(1, len(path.messages)):
@@ -98,7 +100,9 @@ def taken_over(paths: Iterable[Path]) -> Iterator[Claim]:
 
 
 def _waits(answer: Iterable[e.Event]) -> bool:
-    """Whether it has a call whose result is not in it, as those of a provider's own tools are."""
+    """Whether it has a call whose result is not in it; the calls of a provider's own tools are
+    such.
+    """
     said = [*answer]
     called = {event.call_id for event in said if isinstance(event, e.ToolCalled)}
     returned = {event.call_id for event in said if isinstance(event, e.ToolReturned)}
@@ -123,22 +127,22 @@ def _claim_of(path: Path, at: int, event: int) -> Claim:
 
 
 def beside(
-    paths: Sequence[Path], shared: int, told: dict[int, list[PathAnswer]], given: Ratings
+    paths: Sequence[Path], shared: int, others: dict[int, list[PathAnswer]], given: Ratings
 ) -> Iterator[Claim]:
     """Answers of a conversation and of others with the same past, to the same prompt: those rated
-    higher are better, or those after which alone the user goes on.
+    higher are better, or the only ones after which the user continues.
 
-    shared: the number of its last event that others have too. told: the others' answers, by what
-    was said before them; its own are added.
+    shared: the number of its last event that others have too. others: their answers, by the node of
+    the prompt; adds its own.
     """
     said = {(m.node, m.said) for path in paths for m in path.messages}
     own = _own(paths, shared)
     for my in own:
-        for their in told[my.node]:
+        for their in others[my.node]:
             if their.places[0] not in said:
                 yield from _compared(my, their, given)
     for my in own:
-        told[my.node].append(my)
+        others[my.node].append(my)
 
 
 def _compared(my: PathAnswer, their: PathAnswer, given: Ratings) -> Iterator[Claim]:

@@ -1,4 +1,4 @@
-"""Names: what conversations are called outside the log: by their ids, or by pseudonyms."""
+"""Names of conversations outside the log: their ids, or pseudonyms."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ Rename = Callable[[str], str]
 
 
 class ExportedNames:
-    """The pseudonym of an id is the same in all exports of a log, and says nothing without its
-    secret: who has the log finds the id again.
+    """The pseudonym of an id is the same in all exports of a log and reveals nothing without its
+    secret. Anyone with the log can find the id.
     """
 
     def __init__(self, log: Turnlog, *, pseudonyms: bool) -> None:
@@ -32,14 +32,15 @@ class ExportedNames:
         self._pseudonyms = pseudonyms
 
     def shown(self, id: str) -> str:
+        """The name that files show for an id."""
         return pseudonym(self._log.store.reader.secret, id) if self._pseudonyms else id
 
     def known(self, name: str) -> str:
-        """The id of what is called so; the name itself where the log has no such conversation."""
+        """The id with that name; the name itself if the log has no such conversation."""
         return self.found(name) or name
 
     def found(self, name: str) -> str | None:
-        """The same; None where the log has, or had, no such conversation."""
+        """The same; None if the log does not have, and never had, such a conversation."""
         if self._pseudonyms:
             return self._ids.get(name)
         return name if name in self._log else None
@@ -50,7 +51,7 @@ class ExportedNames:
         return {self.shown(id): id for id in chain(self._log.ids(), deleted)}
 
     def outside(self, totals: Totals) -> Totals:
-        """As a manifest has them."""
+        """The events' conversations by the names in a manifest."""
         return _renamed(totals, self.shown) if self._pseudonyms else totals
 
     def _entry(self, entry: ManifestEntry) -> ManifestEntry:
@@ -58,7 +59,7 @@ class ExportedNames:
         return replace(entry, conversation=self.known(entry.conversation), evidence=evidence)
 
     def inside(self, noted: Manifest) -> Manifest:
-        """A manifest as the log knows its conversations."""
+        """A manifest with the log's ids."""
         if not self._pseudonyms:
             return noted
         ids = noted.query.ids
@@ -69,15 +70,16 @@ class ExportedNames:
 
 
 def read(log: Turnlog, path: Path) -> Manifest:
-    """A manifest with the ids that the log has, whatever it calls them.
+    """A manifest with the log's ids, whatever names the file has.
 
-    Raises FormatError for what is not a manifest, or one that a newer version wrote.
+    Raises FormatError for any other file, or one that a newer version wrote.
     """
     noted = manifest.read(path)
     return ExportedNames(log, pseudonyms=noted.options.pseudonyms).inside(noted)
 
 
 def pseudonym(secret: bytes, id: str) -> str:
+    """`c-` and 20 hexadecimal digits of an HMAC of the id."""
     digest = hmac.digest(secret, b"\x1fpseudonym " + id.encode("utf-8", "surrogatepass"), "sha256")
     return f"c-{digest[:10].hex()}"
 
@@ -108,7 +110,7 @@ def _renamed(totals: _M, rename: Rename) -> _M:
 def evidence_named(
     evidence: Iterable[PreferenceEvidence], rename: Rename
 ) -> Iterator[PreferenceEvidence]:
-    """With the conversations' other names."""
+    """The entry with the conversations' other names."""
     return (replace(x, conversation=x.conversation and rename(x.conversation)) for x in evidence)
 
 

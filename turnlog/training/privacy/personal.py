@@ -1,4 +1,4 @@
-"""Personal data that is known by its form: where mail addresses, phones, cards and accounts are."""
+"""Personal data with a known form: mail addresses, phones, cards and accounts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from turnlog.extras import needed
 
 REGIONS = ("US", "GB", "DE", "AT", "FR", "ES", "IT", "NL", "PL", "BR", "CN", "JP")
-"""Where phone numbers without a country's code may be from."""
+"""The default regions of phone numbers without a country code."""
 
 _FEWEST = 7
 """Digits of a phone number."""
@@ -19,7 +19,7 @@ UNSPACED = r"\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 """Letters of scripts that put no spaces between words."""
 
 LETTER = rf"[^\W{UNSPACED}]"
-"""A letter or a digit that goes on a word."""
+"""A letter or a digit that continues a word."""
 
 _ALONE, _DONE = rf"(?<!{LETTER})(?<!\+)", rf"(?!{LETTER})"
 
@@ -32,7 +32,7 @@ _PHONE = re.compile(
     rf"{_ALONE}(?:\+\d{{1,3}}[ ./-]?(?:\(\d{{1,4}}\)[ ./-]?)?|\(\d{{2,5}}\) ?)"
     rf"\d+(?:[ ./-]?\d{{2,}}){{1,5}}{_DONE}"
 )
-"""With a country's code, or an area's in parentheses; others are the library's to tell."""
+"""With a country code, or an area code in parentheses; the library decides about others."""
 
 
 _MANY_DIGITS = re.compile(rf"{_ALONE}\(?\d(?:[ ./()-]{{0,2}}\d){{6,14}}{_DONE}")
@@ -47,7 +47,7 @@ class PersonalValue(NamedTuple):
 
 
 def found_in(text: str) -> Iterator[PersonalValue]:
-    """What is there, in no order; some of it may overlap."""
+    """All findings, unordered; some may overlap."""
     if "@" in text:
         yield from (PersonalValue(*match.span(), "mail") for match in _MAIL.finditer(text))
     if _digits(text) < _FEWEST:
@@ -62,7 +62,7 @@ def found_in(text: str) -> Iterator[PersonalValue]:
 
 @lru_cache(10_000)
 def kind_of(text: str) -> str:
-    """Of all of a text; value where its form says nothing."""
+    """The kind of a whole text; `value` if its form says nothing."""
     size = len(text)
     return next((kind for start, end, kind in found_in(text) if end - start == size), "value")
 
@@ -77,7 +77,7 @@ def _phones(text: str) -> Iterator[tuple[int, int]]:
 
 @lru_cache(10_000)
 def _national(text: str) -> tuple[tuple[int, int], ...]:
-    """Where phone numbers are that are valid in one of the regions."""
+    """The places of phone numbers that are valid in one of the regions."""
     with needed("redact", "--redact"):
         from phonenumbers import Leniency, PhoneNumberMatcher
 

@@ -1,4 +1,4 @@
-"""Redacting: pseudonyms for what the log knows of people, and for what looks like it."""
+"""Redacting: pseudonyms for what the log knows of people, and for what looks personal."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _BY_PEOPLE = e.UserUttered | e.AgentUttered
 
 
 def pseudonym(secret: bytes, value: str) -> str:
-    """The same for a value in all turns and exports of a log, in any case of letters; of what is
-    made of digits for the same digits.
+    """The same pseudonym for a value in all turns and exports of a log, in upper or lower case; for
+    a value made of digits, the same for the same digits.
     """
     kind = kind_of(value)
     folded = _folded(unicodedata.normalize("NFKC", value))
@@ -43,12 +43,12 @@ def pseudonym(secret: bytes, value: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """In any case of letters, with any spaces between its words."""
+    """The value in any case of letters, with any spaces between its words."""
     return " ".join(text.casefold().split())
 
 
 def known(events: Iterable[e.Event], leave: Collection[str] = ()) -> set[str]:
-    """What the log knows of a conversation as somebody's name, a slot or an entity.
+    """What the log knows of a conversation as a person's name, a slot or an entity.
 
     leave: slots and entities whose values may be read.
     """
@@ -57,8 +57,8 @@ def known(events: Iterable[e.Event], leave: Collection[str] = ()) -> set[str]:
 
 
 def _about(events: Iterable[e.Event]) -> Iterator[tuple[e.Event, str]]:
-    """All events of a conversation, each with the text it is about: of the message that it names,
-    else what the user said last.
+    """All events of a conversation, each with the text it describes: the message that it names,
+    otherwise the user's last message.
     """
     texts: dict[int, str] = {}
     latest = ""
@@ -118,7 +118,7 @@ class Redactor:
         )
 
     def events(self, events: Iterable[e.Event]) -> tuple[e.Event, ...]:
-        """events: all of the conversation."""
+        """events: all events of the conversation."""
         return tuple(self._event(event, self._rewritten(text)) for event, text in _about(events))
 
     def _event(self, event: e.Event, about: RewrittenConversation) -> e.Event:
@@ -129,7 +129,7 @@ class Redactor:
         if isinstance(event, _BY_PEOPLE) and event.name:
             changed["name"] = pseudonym(self._secret, event.name)
         done: e.Event = replace(event, **changed)
-        if isinstance(done, e.ToolCalled) and done != event:  # the text would say it again
+        if isinstance(done, e.ToolCalled) and done != event:  # the text would contain it again
             return replace(done, raw=None)
         return done
 
@@ -165,7 +165,9 @@ class Redactor:
         return self._replaced(key, list(found_in(key))).text
 
     def _struct(self, struct: Any, about: RewrittenConversation) -> Any:
-        """With its place in the text now; a value that was there is what is there now."""
+        """The entity with its place in the new text; a value that was replaced gets the
+        replacement.
+        """
         changed = {
             name: self._any(getattr(struct, name), about) for name in saying(struct.__class__)
         }
@@ -180,7 +182,7 @@ class Redactor:
         return _folded(text) in self._values
 
     def _rewritten(self, text: str) -> RewrittenConversation:
-        """What is said once is asked for by each event about it."""
+        """Cached: each event about a text asks for it again."""
         if text not in self._done:
             self._done[text] = self._rewrite(text)
         return self._done[text]
@@ -206,7 +208,7 @@ def _is_card(number: float) -> bool:
 
 
 def _apart(places: Iterable[PersonalValue]) -> list[PersonalValue]:
-    """Those that do not overlap with a longer one, in order."""
+    """The findings that do not overlap a longer one, in order."""
     chosen: list[PersonalValue] = []
     for place in sorted(set(places), key=lambda place: (place.start - place.end, place.start)):
         if all(place.end <= other.start or other.end <= place.start for other in chosen):

@@ -1,4 +1,4 @@
-"""Rewriting: a text with parts of it replaced, and where the rest of it went."""
+"""Rewriting: a text with parts of it replaced, and the new places of the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Replaced = tuple[int, int, str]
 
 
 class RewrittenConversation:
-    """replaced: characters, end exclusive, and what is there instead; in order, apart."""
+    """replaced: characters, end exclusive, and their replacement; in order, without overlap."""
 
     def __init__(self, before: str, replaced: Sequence[Replaced]) -> None:
         self.before = before
@@ -21,7 +21,9 @@ class RewrittenConversation:
         self.text = "".join((*parts, before[done:]))
 
     def place(self, start: int, end: int) -> tuple[int, int]:
-        """Where these characters are now; all of what stands for a part of them."""
+        """The new place of these characters; the whole replacement for a part of a replaced
+        range.
+        """
         return self._moved(start, at_end=False), self._moved(end, at_end=True)
 
     def _moved(self, place: int, *, at_end: bool) -> int:

@@ -1,4 +1,4 @@
-"""The log's record of an export: what went to whom, and who is to be told of an erasure."""
+"""The log's record of an export: what went to whom, and who must learn of an erasure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STREAMS_AN_EVENT = 5_000
 
 
 class Ledger:
-    """recipient: None where nobody said who gets it."""
+    """recipient: None if unknown."""
 
     def __init__(self, log: Turnlog, recipient: str | None, actor: str) -> None:
         self._log = log
@@ -34,8 +34,8 @@ class Ledger:
         return hashlib.sha256(said).hexdigest()[:16]
 
     def record(self, plan: ExportPlan, streams: Iterable[int], manifest: BinaryIO) -> None:
-        """Durable on return. streams: of the exported conversations. manifest: written, unless it
-        is nowhere.
+        """Durable on return. streams: of the exported conversations. manifest: the written file; a
+        stream has no digest.
         """
         manifest.flush()
         rest = iter(streams)

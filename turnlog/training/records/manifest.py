@@ -1,4 +1,4 @@
-"""Manifest: what an export holds and where each example comes from; written as a stream.
+"""Manifest: what an export contains and where each example comes from; written as a stream.
 
 Nothing in it depends on the clock: the same plan on the same log gives the same bytes.
 """
@@ -29,18 +29,22 @@ VERSION = 1
 
 
 def place(out: Path, *, folder: bool) -> Path | None:
-    """Where the manifest of an export stands; nowhere beside what is not a file."""
+    """The path of an export's manifest; None if the export does not go to a file."""
     if is_stream(out):
         return None
     return out / NAME if folder else out.with_name(f"{out.name}.{NAME}")
 
 
 class Query(msgspec.Struct, frozen=True):
+    """Which conversations were asked for; see `ExportPlan`."""
+
     ids: list[str] | None = None
     where: str | None = None
 
 
 class Options(msgspec.Struct, frozen=True):
+    """How the examples were made; see `ExportPlan`."""
+
     format: str
     split: dict[str, float] | None = None
     by: By = "conversation"
@@ -56,8 +60,8 @@ class Options(msgspec.Struct, frozen=True):
 
 
 class ManifestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An example. events: numbers of the first and the last event it is of. sha256: of its
-    content as JSON. evidence: the events that show how good its answers are.
+    """An example. events: numbers of its first and last event. sha256: of its content as JSON.
+    evidence: the events that show how good its answers are.
     """
 
     file: str
@@ -68,19 +72,22 @@ class ManifestEntry(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class File(msgspec.Struct, frozen=True):
+    """A file of the export."""
+
     examples: int
     bytes: int
     sha256: str
 
 
 def digest_of(example: Example) -> str:
+    """The SHA-256 of an example's content as JSON."""
     return hashlib.sha256(dumps(example.content)).hexdigest()
 
 
 class Revocation(msgspec.Struct, frozen=True):
-    """That an export was made again from another's manifest. manifest: the SHA-256 of that.
-    examples: how many of it are left out as somebody's; gone: how many the log does not give any
-    more, whosoever they are.
+    """States that an export was made again from another's manifest. manifest: the SHA-256 of that.
+    examples: how many of it are omitted as the person's; gone: how many the log no longer gives,
+    whatever person they are about.
     """
 
     manifest: str
@@ -104,14 +111,15 @@ class FaultyConversation(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct):
-    """lost: what the format cannot hold; noted: what is worth knowing of the examples. left_out:
-    events that do not count, by reason; nothing: conversations of which the format could write
-    nothing. shared: of forks, how many of their turns are written with the conversation that
-    has them too; held: how many of their events, and by which. faulty: must not be written;
-    refused: have a value that the format cannot hold. together: conversations that are in the
-    part of an earlier near-duplicate; between: in none, since they belong in several. leaking:
-    how many users and texts are in more than one part, which leaks names. contradictions: of pairs
-    of answers that are left out for them. card: SHA-256 of each file that describes the others.
+    """lost: what the format cannot hold. noted: what users of the examples should know. left_out:
+    events that do not count, by reason. nothing: conversations of which the format could write
+    nothing. shared: of forks, how many of their turns are written with the conversation that also
+    has them; held: how many of their events, and by which conversation. faulty: must not be
+    written; refused: have a value that the format cannot hold. together: conversations that are in
+    the part of an earlier near-duplicate; between: in none, because they belong in several.
+    leaking: how many users and texts are in more than one part; leaks names them. contradictions:
+    of pairs of answers that are omitted for them. card: SHA-256 of each file that describes the
+    others.
     """
 
     files: dict[str, File] = {}
@@ -132,13 +140,13 @@ class Totals(msgspec.Struct):
     card: dict[str, str] = {}
 
     def stop(self, plan: ExportPlan) -> bool:
-        """Whether nothing is written because of what was found."""
+        """Whether findings prevent the export from being written."""
         leaks = plan.leak_free and any(self.leaking.values())
         return leaks or (bool(self.faulty) and not plan.skip_faulty)
 
 
 class Manifest(Totals):
-    """export: the id that the log's record of the export has; None where it is not recorded."""
+    """export: the id in the log's record of the export; None if it is not recorded."""
 
     manifest: int = VERSION
     export: str | None = None
@@ -150,11 +158,13 @@ class Manifest(Totals):
 
     @property
     def plan(self) -> ExportPlan:
+        """The plan by which the export can be made again."""
         query, options = (msgspec.structs.asdict(part) for part in (self.query, self.options))
         return ExportPlan(position=self.position, **query, **options)
 
 
 def header(plan: ExportPlan, export: str | None = None) -> dict[str, Any]:
+    """The members before the examples: versions, and the plan."""
     fields = msgspec.structs.asdict(plan)
     codec = plan.codec()
     with needed(codec.extra, f"the format {codec.name!r}"):
@@ -174,7 +184,7 @@ def header(plan: ExportPlan, export: str | None = None) -> dict[str, Any]:
 
 
 class ManifestWriter:
-    """Writes the header, a line for each example, and then what is known at the end only."""
+    """Writes the header, a line for each example, and finally what is known only at the end."""
 
     def __init__(self, out: BinaryIO, plan: ExportPlan, export: str | None = None) -> None:
         self._out = out
@@ -184,7 +194,7 @@ class ManifestWriter:
         out.write(b'"examples": [')
 
     def noted(self, examples: Iterable[Example], file: str) -> Iterator[Example]:
-        """The same examples, each noted as it passes."""
+        """The same examples, each recorded as it passes."""
         for example in examples:
             events = (example.first_event, example.last_event)
             name, digest = example.conversation, digest_of(example)
@@ -195,6 +205,7 @@ class ManifestWriter:
             yield example
 
     def close(self, totals: Totals) -> None:
+        """Ends the list of examples and writes the totals."""
         self._out.write(b"\n],\n")
         self._members(msgspec.structs.asdict(totals), last=True)
         self._out.write(b"}\n")
@@ -205,17 +216,21 @@ class ManifestWriter:
 
 
 def read(path: Path) -> Manifest:
-    """Raises FormatError for what is not a manifest, or one that a newer version wrote."""
+    """Reads a manifest. Raises FormatError for any other file, or one that a newer version
+    wrote.
+    """
     try:
         manifest = msgspec.json.decode(path.read_bytes().removeprefix(BOM_UTF8), type=Manifest)
     except OSError as error:
         raise FormatError(error.strerror or str(error), file=str(path)) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"is not a manifest of an export: {error}", file=str(path)) from error
+        raise FormatError(f"not a manifest of an export: {error}", file=str(path)) from error
     if manifest.manifest != VERSION:
         why = f"{manifest.manifest} was written by a newer version; this one reads {VERSION}"
         raise FormatError(why, file=str(path), field="manifest")
     for name in (*manifest.files, *manifest.card):
         if Path(name).name != name:
-            raise FormatError(f"{name!r} is not a file beside it", file=str(path), field="files")
+            raise FormatError(
+                f"{name!r} is not a file in the same folder", file=str(path), field="files"
+            )
     return manifest

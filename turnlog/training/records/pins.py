@@ -1,4 +1,6 @@
-"""Pins: the examples that a manifest names, made again where they were, as the log has them now."""
+"""Pins: the examples that a manifest names, made again in their places from the log's present
+state.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ from turnlog.training.select import PastConversation, Selection
 
 
 class Pins:
-    """gone: entries of which the log gives no such example; revoked: how many are left out because
-    they are of one person. Both are known once every file was gone through.
+    """gone: entries without such an example in the log; revoked: how many are omitted because they
+    are about one person. Both are known once all files have been read.
 
     manifest: the SHA-256 of that.
     """
@@ -40,7 +42,9 @@ class Pins:
         self._others = 0
 
     def conversations(self, log: Turnlog, part: str | None) -> Iterator[PastConversation]:
-        """Those of a part in its order, each without what another one held of it then."""
+        """The conversations of a part in its order, each without what another one contained of it
+        then.
+        """
         selection = Selection(log, self._plan)
         for id, entries in self._entries.get(part, {}).items():
             found = selection.again(id, self._held.get(id))
@@ -50,16 +54,21 @@ class Pins:
                 yield found
 
     def beside(self, id: str) -> Sequence[str]:
-        """Those whose events the manifest names as evidence for a conversation's examples."""
+        """The conversations whose events the manifest names as evidence for a conversation's
+        examples.
+        """
         of_parts = (entries.get(id, ()) for entries in self._entries.values())
         evidence = (x for entries in of_parts for entry in entries for x in entry.evidence)
         return [*dict.fromkeys(x.conversation for x in evidence if x.conversation)]
 
     def held(self, id: str) -> HeldPast | None:
+        """The part of it that another conversation contained then; None if the manifest does not
+        note it.
+        """
         return self._held.get(id)
 
     def kept(self, part: str | None, id: str, made: Sequence[Example]) -> list[Example]:
-        """Of what is made of a conversation, what the manifest names and nobody revoked."""
+        """Of a conversation's examples, those that the manifest names and that are not revoked."""
         entries = self._entries[part][id]
         wanted = Counter(entry.sha256 for entry in entries)
         kept = [(digest, x) for x in made if _take(wanted, digest := digest_of(x))]
@@ -76,16 +85,17 @@ class Pins:
         return mine
 
     def check(self) -> None:
-        """Raise FormatError where the log has conversations of these ids, but other ones."""
+        """Raises FormatError if the log has other conversations under these ids."""
         erased = self._revoked is not None and self._revoked.erased
         if self._others and not self._kept and not erased:
             raise FormatError(
-                "none of its examples is what this log gives; it is of another log, or of another"
+                "this log gives none of its examples; it comes from another log or another"
                 " version of turnlog",
                 field="manifest",
             )
 
     def revocation(self) -> Revocation:
+        """The counts for the new manifest."""
         return Revocation(self._manifest, self.revoked, len(self.gone))
 
     def _leave(self, entries: Sequence[ManifestEntry]) -> None:
@@ -98,7 +108,7 @@ class Pins:
         self.gone += [entry for entry in entries if entry not in theirs]
 
     def _shows(self, entry: ManifestEntry) -> bool:
-        """Whether another conversation, of which it has an answer, is about the person."""
+        """Whether another conversation, which contributed an answer, is about the person."""
         there = ((x.conversation, (1, x.event)) for x in entry.evidence)
         return any(id is not None and self._has(id, events) for id, events in there)
 
@@ -112,6 +122,6 @@ def _whole(noted: Manifest) -> Path:
 
 
 def _take(wanted: Counter[str], digest: str) -> bool:
-    """Whether there is one of these left, which there is not any more then."""
+    """Whether one of these is left; removes it."""
     wanted[digest] -= 1
     return wanted[digest] >= 0

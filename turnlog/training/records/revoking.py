@@ -1,4 +1,4 @@
-"""Revoking: which examples are of one person, as far as the log knows it."""
+"""Revoking: which examples are about one person, as far as the log knows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from turnlog.storage.lookups import commitment_of
 
 
 class Revoked:
-    """A person by any of their names, or a conversation that is nobody's.
+    """A person by any of their names, or a conversation without a person.
 
-    Raises UnknownPerson for one whom the log neither knows nor erased.
+    Raises UnknownPerson for one whom the log neither knows nor has erased.
     """
 
     def __init__(self, log: Turnlog, name: str) -> None:

@@ -1,4 +1,4 @@
-"""Journal: what an export has made so far, for the one that goes on after it was killed."""
+"""Journal: what an export has made so far, for a later run that resumes it after a kill."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _decode = msgspec.msgpack.Decoder(ExampleOutcome).decode
 
 
 class OutcomeJournal:
-    """A file beside the one that is written, of outcomes whose contents are JSON; gone once the
-    export ends, however it ends, unless the process is killed.
+    """A file next to the one being written, of outcomes with contents as JSON. The end of the
+    export removes it, whether it succeeds or fails; only a kill of the process leaves it.
 
-    It is good for the same plan on the same log alone, of the same version, in which nothing was
-    recorded since: what was redacted or deleted does not come back.
+    It is valid only for the same plan, version and log, with nothing recorded since: what was
+    redacted or deleted must not come back.
     """
 
     def __init__(self, out: Path, log: Turnlog, plan: ExportPlan) -> None:
@@ -56,7 +56,7 @@ class OutcomeJournal:
         self._path.unlink(missing_ok=True)
 
     def kept(self) -> Iterator[ExampleOutcome]:
-        """What was made before; what is made next comes behind it."""
+        """The outcomes made before; new ones are appended."""
         end = len(self._key)
         if self._file.read(end) == self._key:
             for record in _records(self._file):
@@ -77,7 +77,7 @@ class OutcomeJournal:
             is_new = is_new or each[0].conversation == self._last
 
     def noted(self, outcomes: Iterable[ExampleOutcome]) -> Iterator[ExampleOutcome]:
-        """The same outcomes, each noted as it passes."""
+        """The same outcomes, each recorded as it passes."""
         for outcome in outcomes:
             examples = [replace(x, content=bytes(x.content)) for x in outcome.examples]
             record = _encode(replace(outcome, examples=examples))
@@ -88,7 +88,9 @@ class OutcomeJournal:
 def journal(
     log: Turnlog, plan: ExportPlan, out: Path
 ) -> AbstractContextManager[OutcomeJournal | None]:
-    """That of an export to a path; None where parts, pins or the format make it begin anew."""
+    """The journal of an export to a path; None if parts, pins or the format require a new
+    beginning.
+    """
     begins_anew = plan.split or plan.pinned or is_stream(out) or not plan.codec().writes_json
     return nullcontext() if begins_anew else OutcomeJournal(out, log, plan)
 
@@ -99,7 +101,7 @@ def _key(log: Turnlog, plan: ExportPlan) -> bytes:
 
 
 def _records(file: BinaryIO) -> Iterator[bytes]:
-    """Up to the first that is not whole."""
+    """The records up to the first incomplete one."""
     while len(lead := file.read(2 * _NUMBER)) == 2 * _NUMBER:
         record = file.read(int.from_bytes(lead[:_NUMBER]))
         if _number(crc32(record)) != lead[_NUMBER:]:

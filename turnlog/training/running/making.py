@@ -25,7 +25,7 @@ UNLEARNT = "answer that is better or good but of weight 0, left out"
 
 
 class Making:
-    """kin: what answers are compared with; None for all that share a past."""
+    """kin: the conversations with which answers are compared; None for all that share a past."""
 
     def __init__(self, log: Turnlog, plan: ExportPlan, kin: Kin | None = None) -> None:
         self.codec = plan.codec()
@@ -35,7 +35,7 @@ class Making:
         self._judging = Judging(log, plan, kin or Families(log, plan), self.redacted)
 
     def of(self, conversation: PastConversation) -> ExampleOutcome:
-        """What becomes of it where everything goes into one file; as JSON, if that is enough."""
+        """The outcome in an export to a single file; as JSON, if that is enough."""
         conversation = self.redacted(conversation)
         seen = self.seen(conversation)
         outcome = self.outcome(conversation, self.dialogue(conversation, seen), seen)
@@ -51,6 +51,9 @@ class Making:
         seen: Counted,
         beside: Beside = lambda id: True,
     ) -> ExampleOutcome:
+        """The outcome of a conversation as `dialogue`. beside: whether another one is in the same
+        part.
+        """
         outcome = ExampleOutcome(
             conversation.id,
             conversation.stream,
@@ -71,6 +74,7 @@ class Making:
         return replace(outcome, examples=examples)
 
     def redacted(self, conversation: PastConversation) -> PastConversation:
+        """The conversation with pseudonyms if the plan redacts; otherwise itself."""
         if not self._plan.redact:
             return conversation
         secret, leave = self._log.store.reader.secret, frozenset(self._plan.leave)
@@ -80,20 +84,23 @@ class Making:
         return replace(conversation, recorded=tuple(replace(r, event=event) for r, event in pairs))
 
     def _in_log(self, example: Example, seen: Counted, begin: int) -> Example:
-        if self.codec.of_judgements:  # which know their events
+        if self.codec.of_judgements:  # examples of judgements know their events
             return example
         first, last = (seen.numbers[n - begin] for n in (example.first_event, example.last_event))
         return replace(example, first_event=first, last_event=last)
 
     def seen(self, conversation: PastConversation) -> Counted:
+        """What the format reads of a conversation."""
         if self.codec.whole:
             return whole(conversation.own)
-        if self.codec.of_judgements:  # a prompt begins where the conversation does
+        if self.codec.of_judgements:  # a prompt begins where the conversation begins
             return counted(conversation.recorded, self._plan.include)
         return counted(conversation.own, self._plan.include)
 
     def dialogue(self, conversation: PastConversation, seen: Counted) -> Dialogue:
-        """What is written of it; of a fork the rest, with the conversation that holds its past."""
+        """The conversation's dialogue; a fork's has only its own events and names the conversation
+        that contains its past.
+        """
         held, id = conversation.held, self.names.shown(conversation.id)
         if not held.events or self.codec.of_judgements:
             return Dialogue(id, seen.events)
@@ -110,7 +117,7 @@ def _fault(error: FormatError, id: str, dialogue: Dialogue, seen: Counted) -> Fa
 
 
 def _turn_of_raw(dialogue: Dialogue) -> int | None:
-    """The turn of the first value that could only be kept as raw JSON, where there is one."""
+    """The turn of the first value that could only be stored as raw JSON; None without one."""
     for turn in dialogue.turns():
         if any(any(raw_parts(to_plain(event))) for event in turn.events):
             return turn.number

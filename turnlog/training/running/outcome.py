@@ -1,4 +1,4 @@
-"""What became of one conversation in an export."""
+"""The outcome of one conversation in an export."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from turnlog.training.records.manifest import FaultyConversation
 
 
 class ExampleOutcome(msgspec.Struct, frozen=True):
-    """Its examples, or why there are none. refused: whether the format cannot hold a value of it.
+    """Its examples, or why it has none. refused: whether the format cannot hold one of its values.
 
-    left_out: events that do not count, by reason. held: what of it another conversation holds;
-    held_turns: in how many turns. noted: what is worth knowing of all of it, counted.
+    left_out: events that do not count, by reason. held: the part that another conversation
+    contains; held_turns: its number of turns. noted: counts of what users of the examples should
+    know.
     """
 
     conversation: str

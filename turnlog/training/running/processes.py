@@ -1,4 +1,4 @@
-"""Other processes that make the examples of an export, which come in the order of one process."""
+"""Processes that make the examples of an export, in the order of a single process."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ from turnlog.training.running.outcome import ExampleOutcome
 from turnlog.training.select import Chosen
 
 AT_ONCE = 32
-"""Conversations that a process is given together."""
+"""The number of conversations that a process receives together."""
 
 Opener = Callable[[], Turnlog]
-"""Opens the log to read it, in whatever process; picklable."""
+"""Opens the log for reading, in any process; picklable."""
 
 Order = tuple[str, HeldPast]
-"""Of a conversation, with what of it another one holds."""
+"""A conversation, and the part of it that another one contains."""
 
 
 class Pool(NamedTuple):
+    """jobs: how many processes. opener: how each opens the log."""
+
     jobs: int
     opener: Opener
 
     def outcomes(self, plan: ExportPlan, chosen: Iterable[Chosen]) -> Iterator[ExampleOutcome]:
-        """What becomes of the conversations, in their order."""
+        """The outcomes of the conversations, in their order."""
         rest = ((head.conversation, held) for head, _, held in chosen)
         pieces = iter(lambda: list(islice(rest, AT_ONCE)), [])
         made = in_order(self.jobs, _made, pieces, _begin, (self.opener, plan))
@@ -38,7 +40,7 @@ class Pool(NamedTuple):
 
 
 _make: Callable[[Order], Iterable[ExampleOutcome]]
-"""Of this process, once it has begun."""
+"""Set in each worker process when it starts."""
 
 
 def _begin(opener: Opener, plan: ExportPlan) -> None:

@@ -1,4 +1,4 @@
-"""A run of an export: its examples, part by part, and what adds up on the way."""
+"""A run of an export: its examples, part by part, and its totals."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from turnlog.training.running.processes import Pool
 from turnlog.training.select import Chosen, PastConversation, Selection, selected
 
 Progress = Callable[[int], None]
-"""Told how many conversations are done."""
+"""Receives the number of conversations done."""
 
 
 class ExportRun:
-    """Makes examples, part by part, and adds up what there is to tell.
+    """Makes examples, part by part, and adds up the totals.
 
     streams: of the conversations that have examples, in order.
     """
@@ -71,7 +71,7 @@ class ExportRun:
 
     @property
     def outside(self) -> ExportPlan:
-        """The plan as a manifest has it."""
+        """The plan in a manifest's form."""
         ids = self._plan.ids
         return replace(self._plan, ids=ids and sorted(map(self.names.shown, ids)))
 
@@ -87,7 +87,7 @@ class ExportRun:
         return placement
 
     def examples(self, name: str | None) -> Iterator[Example]:
-        """Those of one part, in order of conversation, with their events as the log counts them."""
+        """The examples of one part, in order of conversation, with the log's event numbers."""
         self.written = 0
         is_whole = name is None and self._pins is None
         for examples in self._whole() if is_whole else self._part(name):
@@ -96,7 +96,7 @@ class ExportRun:
             self._progress(self._done)
 
     def _whole(self) -> Iterator[Sequence[Example]]:
-        """Of one file of everything: of what was made before, and of the rest."""
+        """The outcomes of a single file: those made before, and the rest."""
         chosen = self._selection.chosen()
         if (journal := self._journal) is None:
             outcomes = self._made(chosen)
@@ -123,6 +123,7 @@ class ExportRun:
         return self._placement is None or self._placement.parts.get(id) == name
 
     def counted(self, examples: Iterator[Example]) -> Iterator[Example]:
+        """The same examples, counted as they pass."""
         for example in examples:
             self.written += 1
             self._lost.update(example.lost)
@@ -130,6 +131,7 @@ class ExportRun:
             yield example
 
     def close(self) -> Totals:
+        """The final totals."""
         self.totals.lost = dict(sorted(self._lost.items()))
         self.totals.noted = dict(sorted(self._noted.items()))
         self.totals.left_out = dict(sorted(self._left_out.items()))

@@ -1,4 +1,4 @@
-"""The files of an export under other names, until all of them are whole."""
+"""The files of an export under temporary names until all of them are complete."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from turnlog.files import OutgoingFile
 def unfinished(
     paths: list[Path], *, folder: Path | None
 ) -> Iterator[tuple[dict[Path, BinaryIO], Callable[[], None]]]:
-    """Files under other names, and what gives them their own: each is whole or not there.
+    """Files under temporary names, and the renaming to their own: each is complete or absent.
 
-    A folder that was made for them goes again where nothing is finished.
+    A folder that was created for them is removed if nothing is finished.
     """
     is_new = folder is not None and not folder.exists()
     outgoing = [OutgoingFile(path) for path in paths]
