@@ -21,14 +21,14 @@ class Pair(NamedTuple):
 
 
 class Fork(NamedTuple):
-    """event: of the origin, which it goes on from. events: its own, one list for each fork."""
+    """event: of the origin, from which it continues. events: its own, one list for each fork."""
 
     event: int
     events: list[list[e.Event]]
 
 
 class MadeUp(NamedTuple):
-    """did: what was done, by name. labels: prompts, answers, and whether they are good."""
+    """did: the actions, by name. labels: prompts, answers, and whether they are good."""
 
     dialogue: Dialogue
     pairs: set[Pair]
@@ -40,7 +40,7 @@ class MadeUp(NamedTuple):
 
 @dataclass
 class Said:
-    """A message of the path; its text is the one that it has at last."""
+    """A message of the path; text: its last form."""
 
     text: str
     gone: bool = False
@@ -48,7 +48,7 @@ class Said:
 
 @dataclass
 class Writer:
-    """Writes one conversation; what it means by it is resolved at the end."""
+    """Writes one conversation; its intended preferences are resolved at the end."""
 
     random: Random
     name: str
@@ -109,7 +109,7 @@ class Writer:
         self.add(e.MessageEdited(number, self.path[-2].text))
 
     def again(self) -> None:
-        """The answer is taken back, and another one given in its place."""
+        """The answer is rewound and replaced by another one."""
         asked = self.user()
         prompt, left = [*self.path], []
         for _ in range(self.random.randint(1, 2)):
@@ -121,7 +121,7 @@ class Writer:
             self.prefer(prompt, [self.path[-1]], each)
 
     def asked_again(self) -> None:
-        """The message is taken back with its answer, and said again."""
+        """The message is rewound with its answer, and said again."""
         before, path = len(self.events), [*self.path]
         self.user()
         asked = self.path[-1].text
@@ -171,7 +171,7 @@ class Writer:
         self.bot()
 
     def branches(self) -> None:
-        """Two answers, side by side; the one that is gone on with is better."""
+        """Two answers, side by side; the one with which the user continues is better."""
         asked = self.user()
         prompt = [*self.path]
         number, first = self.bot(), self.path.pop()
@@ -187,7 +187,7 @@ class Writer:
             self.add(e.HistoryContinued(other, branch="main"))
 
     def rated_branches(self) -> None:
-        """Two answers, of which the one rated higher is better, wherever it goes on."""
+        """Two answers, of which the one rated higher is better, wherever it continues."""
         asked = self.user()
         prompt = [*self.path]
         numbers, said = [], []
@@ -242,7 +242,7 @@ class Writer:
         self.prefer(self.path[:-1], [self.path[-1]], [old])
 
     def contradiction(self) -> None:
-        """A good rating of what is then edited, or a bad one of what it was edited to."""
+        """A good rating of an answer before an edit, or a bad one after it."""
         self.user()
         number, is_good = self.bot(), self.random.random() < 0.5
         prompt, old, new = self.path[:-1], self.path[-1].text, self.word()
@@ -265,7 +265,7 @@ class Writer:
         for events, goes in zip([self.events, *forks], goes_on, strict=True):
             events += [e.UserUttered(self.word())] * goes
         better = goes_on
-        if count == 1 and self.random.random() < 0.5:  # a rating counts, wherever it goes on
+        if count == 1 and self.random.random() < 0.5:  # a rating counts, whatever follows
             better = self.random.choice(([True, False], [False, True]))
             self.rate(here, better[0])
             forks[0].append(e.MessageRated(asked + 2, "up" if better[1] else "down"))

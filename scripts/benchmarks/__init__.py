@@ -1,1 +1,3 @@
-"""What scripts/bench runs: figures of ours beside figures of theirs, taken in the same run."""
+"""The benchmarks of scripts/bench: our figures next to those of other packages, from the
+same run.
+"""

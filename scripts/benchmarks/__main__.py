@@ -15,7 +15,7 @@ from rich.table import Table
 from scripts.benchmarks.figures import Figure
 
 SETS = ("speed", "upkeep", "startup", "peers")
-"""What runs unless something is named; a further module is found by its name."""
+"""The default set; any other module is found by its name."""
 
 
 def main() -> int:

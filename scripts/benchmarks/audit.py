@@ -1,4 +1,4 @@
-"""What it costs that an auditor, a data-protection officer and a court can rely on a log."""
+"""The cost of a log that an auditor, a data-protection officer and a court can rely on."""
 
 from __future__ import annotations
 

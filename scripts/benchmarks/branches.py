@@ -1,7 +1,7 @@
 """Forks, checkouts and the last messages of a conversation, at turn 1,000 and at turn 100,000.
 
-Bytes are those of the row: what is derived from it follows behind. Commits are synced as SQLite's
-`synchronous=NORMAL` does it.
+Bytes are those of the row; derived tables follow later. Commits are synced as with SQLite's
+`synchronous=NORMAL`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RUNS = 31
 LENGTHS = (1_000, 100_000)
 CHECKOUTS = 1_000
 LIVE = 300
-"""Turns that are recorded one by one, in two commits each; those before are imported."""
+"""Turns that are recorded one by one, in two commits each; the turns before them are imported."""
 
 
 def figures(*, quick: bool = False) -> Iterator[Figure]:
@@ -73,13 +73,13 @@ def _checkout(log: Turnlog, turn: int) -> None:
 
 
 def _median(work: Callable[[], object]) -> float:
-    """In milliseconds, after one that is not counted."""
+    """Milliseconds, after a first run that does not count."""
     work()
     return median(seconds_raw(work) for _ in range(RUNS)) * 1000
 
 
 def _bytes(log: Turnlog) -> int:
-    """Of the newest row, and of the stream that begins with it."""
+    """Bytes of the newest row, and of the stream that begins with it."""
     reader = log.store.reader
     [row] = reader.tail(reader.last_position() - 1, 1)
     columns = (row.topic, row.previous, row.skeleton, row.commitments, row.parts)

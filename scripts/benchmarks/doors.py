@@ -1,4 +1,4 @@
-"""Doors beside what the frameworks bring: LangGraph's threads in ours and in its SqliteSaver,
+"""Doors next to the frameworks' own stores: LangGraph's threads in ours and in its SqliteSaver,
 pydantic-ai's conversations in ours and in the SQLite store of its harness.
 """
 
@@ -67,7 +67,7 @@ def _first(name: str, folder: Path) -> float:
 
 
 class _Side:
-    """A thread of so many turns, and what is done with it."""
+    """A thread of so many turns, and the operations on it."""
 
     def __init__(self, saver: BaseCheckpointSaver[Any], turns: int) -> None:
         self.saver = saver

@@ -1,4 +1,4 @@
-"""What it takes to erase one of many people; part of the set `audit`."""
+"""The time to erase one of many people; part of the set `audit`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.projections import PROJECTIONS, catch_up
 PERSONS = 100_000
 ERASED = 20
 VACUUM_SECONDS = 10.0
-"""Within which a file of so many people is written anew."""
+"""Seconds in which a file of so many people must be rewritten."""
 
 
 def figures(*, quick: bool) -> Iterator[Figure]:
@@ -37,11 +37,11 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 def _fill(log: Turnlog, persons: int) -> None:
     for n in range(persons):
-        told = (
+        answer = (
             UserIdentified(f"person {n}"), UserUttered("a table for two"), SlotSet("people", 2),
             BotUttered("for when?"),
         )  # fmt: skip
-        log.writer.submit(log.request(f"+49151{n:07}", told))
+        log.writer.submit(log.request(f"+49151{n:07}", answer))
         if n % 256 == 255:
             log.writer.flush()
     log.writer.flush()

@@ -1,8 +1,8 @@
-"""What an export costs: each format, several processes, and memory.
+"""The cost of an export: each format, several processes, and memory.
 
-theirs, of a format, is the limit: msgspec on the same contents, which are ready in memory; of
-`export_beside_stock`, stock eventsourcing that reads the same conversations and writes the messages
-with `json`.
+theirs, of a format, is the limit: msgspec on the same contents, ready in memory. theirs, of
+`export_beside_stock`, is stock eventsourcing that reads the same conversations and writes the
+messages with `json`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 
 def filled(folder: Path, events: int) -> str:
-    """The database of a log of so many events, which is made where it is not there."""
+    """The database of a log of so many events, created if absent."""
     path = folder / f"{events}.db"
     url = f"sqlite:///{path}"
     if not path.exists():
@@ -83,7 +83,7 @@ def _rate(folder: Path, url: str, format: str, events: int) -> Figure:
 
 
 ROLES = {"UserUttered": "user", "BotUttered": "assistant"}
-"""Of the events of the stock aggregate that say something."""
+"""The events of the stock aggregate that contain a message."""
 
 
 def _beside_stock(folder: Path, url: str, events: int) -> Figure:
@@ -116,7 +116,7 @@ def _processor_seconds(work: Callable[[], object]) -> float:
 
 
 def _jobs(folder: Path, url: str, events: int) -> Figure:
-    """Two processes and one, on the clock."""
+    """Two processes against one, in wall-clock time."""
     outs = {jobs: folder / f"{jobs}.jsonl" for jobs in (2, 1)}
     two, one = (seconds(partial(write, url, "openai", out, jobs)) for jobs, out in outs.items())
     assert outs[1].read_bytes() == outs[2].read_bytes()
@@ -131,7 +131,7 @@ def peak_megabytes(folder: Path, events: int) -> float:
 
 if __name__ == "__main__":
     write(sys.argv[1], "openai", Path(sys.argv[2]))
-    # getrusage would also count what the parent held when this process was begun.
+    # getrusage would also count the parent's memory at the time of the fork.
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert peak is not None
     print(int(peak[1]) / 1024)

@@ -1,4 +1,4 @@
-"""A figure, and how one is taken: interleaved runs, medians."""
+"""A figure, and how to take one: interleaved runs, medians."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 
 
 class Figure(msgspec.Struct, frozen=True):
-    """ratio: ours ÷ theirs in the named unit. wanted: what the ratio shall be, in words."""
+    """ratio: ours ÷ theirs in the named unit. wanted: the required ratio, in words."""
 
     name: str
     ours: float
@@ -29,7 +29,7 @@ def at_least(name: str, ours: float, theirs: float, unit: str, *, least: float) 
 
 
 def faster(name: str, taken: Mapping[str, float], unit: str, *, least: float) -> Figure:
-    """How often a second, of the seconds that `ours` and `theirs` take."""
+    """Operations a second, from the seconds that `ours` and `theirs` take."""
     return at_least(name, 1 / taken["ours"], 1 / taken["theirs"], unit, least=least)
 
 
@@ -39,7 +39,7 @@ def at_most(name: str, ours: float, theirs: float, unit: str, *, most: float) ->
 
 
 def below(name: str, ours: float, unit: str, *, most: float, note: str = "") -> Figure:
-    """A figure that stands alone: ours itself shall be at most so much."""
+    """A figure without a peer: our own value must be at most so much."""
     return Figure(name, ours, None, unit, None, f"≤ {most:g} {unit}", ours <= most, note)
 
 
@@ -58,7 +58,7 @@ def seconds_raw(work: Callable[[], object]) -> float:
 
 
 def interleaved(runs: Mapping[str, Callable[[], float]], times: int) -> dict[str, float]:
-    """The median of what each run gives, the runs taking turns `times` times."""
+    """The median of each run's results; the runs alternate `times` times."""
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(times):
         for name in _rotated(list(runs), turn):
@@ -67,6 +67,6 @@ def interleaved(runs: Mapping[str, Callable[[], float]], times: int) -> dict[str
 
 
 def _rotated(names: list[str], by: int) -> Iterable[str]:
-    """Who goes first differs from turn to turn."""
+    """The order differs from round to round."""
     cut = by % len(names)
     return [*names[cut:], *names[:cut]]

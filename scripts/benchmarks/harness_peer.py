@@ -1,4 +1,4 @@
-"""The SQLite store of pydantic-ai's harness, in an environment of its own.
+"""The SQLite store of pydantic-ai's harness, in a separate environment.
 
 Run as `harness_peer.py DATABASE TURNS TEXT ANSWER`. Answers each line of its input, `load` or
 `append`, with the seconds that it took.

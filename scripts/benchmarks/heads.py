@@ -1,4 +1,4 @@
-"""What heads and proofs cost beside the turns that they are of; part of the set `audit`."""
+"""The cost of heads and proofs next to that of the turns they cover; part of the set `audit`."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 
 def _heads(folder: Path) -> Iterator[Figure]:
-    """A head every 3,000 turns, 60 s of 50 turns/s, with its tiles, beside these turns."""
+    """A head every 3,000 turns, 60 s of 50 turns/s, with its tiles, against those turns."""
     side = Ours(folder / "heads.db", "NORMAL")
-    side.log.store.recent = RecentDigests()  # as a server does that publishes them
+    side.log.store.recent = RecentDigests()  # as on a server that publishes them
     published = TileFolder(folder / "heads")
     publisher = Publisher(side.log.store, [KEY], side.log.clock, published)
     turns, heads, rounds = Cost(), Cost(), 4
@@ -65,7 +65,7 @@ def _heads(folder: Path) -> Iterator[Figure]:
     waited = heads.wall / turns.wall
     yield Figure(
         "heads_waited", heads.wall, turns.wall, "s, heads and turns", waited,
-        note="files are synced, on a thread of their own",
+        note="files are synced, on a separate thread",
     )  # fmt: skip
     tree = size(side.path) - _without_tree(side.path)
     tiles = sum(file.stat().st_size for file in published.folder.rglob("*") if file.is_file())
@@ -75,7 +75,7 @@ def _heads(folder: Path) -> Iterator[Figure]:
 
 
 class Cost:
-    """Seconds on the clock, and of the processor."""
+    """Seconds of the clock and of the processor."""
 
     wall = cpu = 0.0
 

@@ -1,6 +1,6 @@
 """Imports PATHs into a new log, COUNT times; prints events per second of processor time.
 
-Run by its path, with the version to measure before all others on the path of modules.
+Run it by its path, with the version to measure first on the path of modules.
 """
 
 from __future__ import annotations

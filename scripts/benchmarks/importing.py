@@ -1,6 +1,6 @@
-"""What an import costs: each kind of corpus, several processes, and memory.
+"""The cost of an import: each kind of corpus, several processes, and memory.
 
-theirs, of a corpus, is a version before: the checkout that TURNLOG_BASE names. The corpora are in
+theirs, of a corpus, is an earlier version: the checkout that TURNLOG_BASE names. The corpora are in
 the folder that TURNLOG_CORPORA names; the JSON lines are an export of all of them.
 """
 
@@ -66,7 +66,7 @@ def _rate(name: str, paths: list[Path], times: int) -> Figure:
 
 
 def _events_a_second(version: str, paths: list[Path]) -> float:
-    """The best of three imports by a version's checkout, in a process of its own."""
+    """The best of three imports by a version's checkout, in a separate process."""
     script = Path(__file__).with_name("import_rate.py")
     done = subprocess.run(
         [sys.executable, "-P", script, "3", *paths],
@@ -76,7 +76,9 @@ def _events_a_second(version: str, paths: list[Path]) -> float:
 
 
 def _jobs(folder: Path, events: int) -> Figure:
-    """Two processes that read beside one that writes, and one that does both, on the clock."""
+    """Two processes that read and one that writes, against one that does both, in
+    wall-clock time.
+    """
     path = folder / "many.jsonl"
     write(path, events // (EVENTS_A_TURN * TURNS))
 

@@ -1,7 +1,7 @@
-"""What an image of 0.9 MB in turn 1 costs the 999 turns after it, beside a log without one.
+"""The cost of an image of 0.9 MB in turn 1 for the 999 turns after it, against a log without one.
 
-The two logs take turns, so that what else the machine does meets both. Commits are synced as
-SQLite's `synchronous=NORMAL` does it; a turn is two of them.
+The two logs alternate, so that other work on the machine affects both. Commits are synced as with
+SQLite's `synchronous=NORMAL`; a turn is two of them.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _head_bytes(log: Turnlog) -> int:
 
 
 def _openings(urls: list[str]) -> list[float]:
-    """A process that comes to the log anew and records one turn, in microseconds."""
+    """A process that opens the log and records one turn, in microseconds."""
     taken: list[list[float]] = [[], []]
     for opening in range(OPENINGS):
         for which in (opening % 2, 1 - opening % 2):

@@ -1,4 +1,4 @@
-"""The live server under 500 sockets: durable against in memory, healthy beside slow, memory."""
+"""The live server under 500 sockets: durable against in memory, healthy next to slow, memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 async def echo(conversation: Any, message: Any) -> list[Any]:
-    """The bot: says what was said."""
+    """The bot: repeats the message."""
     return [message.text]
 
 
@@ -43,7 +43,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 
 class Socket:
-    """A Socket.IO client over a bare websocket, so that the measuring costs little."""
+    """A Socket.IO client over a bare websocket, to keep the cost of measuring low."""
 
     def __init__(self, wire: ClientConnection) -> None:
         self._wire = wire
@@ -61,7 +61,7 @@ class Socket:
         await self._wire.send(f"42{ack}{json.dumps([name, data])}")
 
     async def hear(self, name: str) -> Any:
-        """The data of the next event of that name."""
+        """The data of the next event with that name."""
         while True:
             packet = str(await self._wire.recv())
             if packet == "2":
@@ -79,7 +79,7 @@ class Socket:
 
 @asynccontextmanager
 async def sockets(server: Server, count: int) -> AsyncIterator[list[Socket]]:
-    """So many connected sockets, each with a session of its own; they end without a goodbye."""
+    """So many connected sockets, each with its own session; they end without a goodbye."""
     address = server.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
     opened: list[Socket] = []
     try:
@@ -131,7 +131,7 @@ async def _talk(socket: Socket, until: float) -> int:
 
 
 def _beside_slow_ones(asked: int) -> Iterator[Figure]:
-    """p99 until a healthy client has its answer, alone and beside sockets that never read."""
+    """p99 until a healthy client has its answer, alone and next to sockets that never read."""
 
     async def measure(server: Server) -> tuple[float, float]:
         async with sockets(server, 1) as [healthy]:
@@ -149,7 +149,7 @@ def _beside_slow_ones(asked: int) -> Iterator[Figure]:
 
 
 async def _p99(socket: Socket, asked: int) -> float:
-    """Milliseconds; the client pauses as a person would, only shorter."""
+    """Milliseconds; the client pauses as a person would, but for less time."""
     taken = []
     for _ in range(asked):
         began = time.perf_counter()

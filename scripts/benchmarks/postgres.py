@@ -1,4 +1,4 @@
-"""One log on PostgreSQL, written by 1, 2 and 4 processes, beside plain INSERT and COMMIT."""
+"""One log on PostgreSQL, written by 1, 2 and 4 processes, against plain INSERT and COMMIT."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _compared(ours: Team, floor: Team, quick: bool) -> Iterator[Figure]:
 
 
 class Side(Protocol):
-    """What writes turns of the conversations from `first` on."""
+    """Writes turns of the conversations from `first` on."""
 
     def append(self, conversation: int, n: int) -> None: ...
 
@@ -102,14 +102,16 @@ class PostgresFloor:
         raise NotImplementedError
 
     def level(self) -> None:
-        """There is nothing derived."""
+        """Nothing is derived."""
 
     def close(self) -> None:
         self.connection.close()
 
 
 class Team:
-    """Processes that write side by side, each its own conversations; the first ones that many."""
+    """Concurrent processes, each with its own conversations; begins with so many of the
+    first ones.
+    """
 
     def __init__(self, side: type[Side], url: str) -> None:
         context = multiprocessing.get_context("spawn")

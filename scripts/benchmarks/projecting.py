@@ -23,7 +23,7 @@ from scripts.benchmarks.sides import EVENTS_A_TURN, Stock
 
 
 class PageSubscription(Subscription[Any]):
-    """Pages of 500 events, for as long as there are any."""
+    """Pages of 500 events, as long as there are any."""
 
     def __init__(self, recorder: Any, gt: int | None, topics: Sequence[str]) -> None:
         super().__init__(recorder, gt, topics)
@@ -118,4 +118,4 @@ class StockProjection:
         return self._turns * EVENTS_A_TURN / seconds(work)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Nothing stays open."""

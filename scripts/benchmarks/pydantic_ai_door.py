@@ -1,7 +1,7 @@
-"""pydantic-ai's conversations in ours, beside the SQLite store of its harness.
+"""pydantic-ai's conversations in ours, against the SQLite store of its harness.
 
-That one needs an older pydantic-ai, so it runs in an environment and a process of its own, which
-takes the times; the turns of both are the same.
+The harness needs an older pydantic-ai, so it runs in a separate environment and process, which
+measures the times; the turns of both are the same.
 """
 
 from __future__ import annotations

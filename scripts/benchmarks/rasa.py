@@ -1,7 +1,7 @@
-"""A turn of six events on a conversation of 10 to 10,000, beside Rasa's SQLTrackerStore.
+"""A turn of six events on a conversation of 10 to 10,000, against Rasa's SQLTrackerStore.
 
 Rasa runs in the environment that scripts/test-rasa makes (RASA_VENV); without it only our own
-figures are taken. Rasa's store and the drop-in run in the same process of Rasa's.
+figures are taken. Rasa's store and the drop-in run in the same Rasa process.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
         python = Path(os.environ.get("RASA_VENV", ROOT / ".parts" / "rasa-3.6.21"), "bin", "python")
         if not python.exists():
             for size, took in ours.items():
-                note = "Rasa is not there; scripts/test-rasa installs it"
+                note = "Rasa is not installed; scripts/test-rasa installs it"
                 yield Figure(f"turn at {size:,} events", took, None, "ms", None, note=note)
             yield below("bytes an event", each, "bytes", most=355)
             return
@@ -80,7 +80,7 @@ def turn(number: int) -> tuple[e.Event, ...]:
 
 
 def _turn(folder: Path, size: int) -> float:
-    """Milliseconds to load a conversation, append a turn and have it on the disk."""
+    """Milliseconds to load a conversation, append a turn and store it on the disk."""
     with turnlog.open(f"sqlite:///{folder}/n{size}.db") as log:
         numbers = iter(range(10**9))
         for _ in range(-(-size // 6)):

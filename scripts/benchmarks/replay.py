@@ -1,4 +1,4 @@
-"""A bot replayed beside plain reading of the same events."""
+"""A bot's replay against plain reading of the same events."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _filled(folder: Path) -> Path:
 
 
 def _beside_reading(log: turnlog.Turnlog, times: int) -> Figure:
-    """By the time of this processor, the two taking turns."""
+    """By processor time; the two alternate."""
     ids = list(log.ids())[:FEW]
     works: dict[str, Callable[[], Any]] = {
         "read": lambda: [list(log.conversation(id).events()) for id in ids],
@@ -62,9 +62,10 @@ def _beside_reading(log: turnlog.Turnlog, times: int) -> Figure:
 
 
 def _two_jobs(log: turnlog.Turnlog, times: int) -> Iterator[Figure]:
-    """Two processes beside one, both started for it; the best of each, for others use the machine.
+    """Two processes against one, both started for it; the best of each, because the machine has
+    other users.
 
-    Where there is one processor only, nothing can be said.
+    With a single processor the result means nothing.
     """
     for count, least in ((MANY, 1.6), (FEW, 1.0)):
         ids = list(log.ids())[:count]

@@ -1,4 +1,4 @@
-"""Conversations of a bot, and bots that answer as was recorded, at once or after a while."""
+"""Conversations of a bot, and bots that answer as recorded, immediately or after a delay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appending to, and reading, a log that is sealed, beside one in clear."""
+"""Appending to and reading a sealed log, against one in clear."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 
 def _appends(folder: Path, synchronous: str, *, turns: int, times: int) -> Iterator[Figure]:
-    """Also by the seconds of the processor, which nothing else that is at work changes."""
+    """Also by processor time, which other work does not change."""
     suffix = synchronous.lower()
     sealed = Ours(folder / f"sealed-{suffix}.db", synchronous, folder / f"keys-{suffix}.db")
     clear = Ours(folder / f"clear-{suffix}.db", synchronous)
@@ -61,7 +61,7 @@ def _appends(folder: Path, synchronous: str, *, turns: int, times: int) -> Itera
 
 
 def _destroyed(folder: Path, persons: int) -> Figure:
-    """Until the keys of one of many people are gone, and durably so; the slowest of 20."""
+    """Until the keys of one of many people are durably gone; the slowest of 20."""
     from turnlog.keys.urls import key_store
 
     store = key_store(f"sqlite:///{folder}/many.db", create=True)

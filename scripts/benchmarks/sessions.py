@@ -1,7 +1,7 @@
-"""Saves and gets of sessions, beside the stores that bots use for them, on the same disk.
+"""Saves and gets of sessions, against the stores that bots use for them, on the same disk.
 
-A turn is ten saves: nine scalars and a capped list of a hundred message ids. turnlog commits it as
-one; the others, whose interface knows no turn, write each save.
+A turn is ten saves: nine scalars and a capped list of a hundred message ids. turnlog commits them
+together; the others, whose interface has no turns, write each save.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Sessions(Protocol):
 
 
 class Plain:
-    """A dictionary behind a lock, as pywce's own; `copies` gives out what may be written into."""
+    """A dictionary behind a lock, like pywce's own; `copies` returns values that may be changed."""
 
     def __init__(self, *, copies: bool = False) -> None:
         self._sessions: dict[str, dict[str, Any]] = {}
@@ -55,7 +55,7 @@ class Plain:
 
 
 class File(Plain):
-    """A JSON file a user, written anew, synced and renamed at every save."""
+    """A JSON file a user, rewritten, synced and renamed at every save."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

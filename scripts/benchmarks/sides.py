@@ -1,8 +1,8 @@
 """The same turns on turnlog, on stock eventsourcing and on the floor (plain sqlite3 + msgspec).
 
 A turn is six events: the user's message with intent and two entities, three slots, an action, the
-bot's message. turnlog stores the message and what was understood of it as two, and is still
-counted as six.
+bot's message. turnlog stores the message and its interpretation as two events, which still count as
+one.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Ours:
             request.result()
 
     def fill(self, conversation: int, turns: int, group: int = 250) -> None:
-        """Append turns in groups; each is a commit of its own, as in a live conversation."""
+        """Append turns in groups; each is a separate commit, as in a live conversation."""
         for first in range(0, turns, group):
             for n in range(first, min(first + group, turns)):
                 self.log.writer.submit(
@@ -105,7 +105,7 @@ class Ours:
         self.log.close()
 
     def reopen(self) -> None:
-        """As a process would that has just started."""
+        """As in a process that has just started."""
         self.log.close()
         self.log = turnlog.open(self._url)
 
@@ -156,7 +156,7 @@ class Chat(Aggregate):
 
 
 class _Pool(eventsourcing.sqlite.SQLiteConnectionPool):
-    """The stock pool, which never sets `synchronous`, at the setting that ours has."""
+    """The stock pool, which never sets `synchronous`, with the same setting as ours."""
 
     synchronous = "FULL"
 
@@ -196,7 +196,7 @@ class Stock:
         return self.application.repository.get(self.chats[conversation].id)
 
     def level(self) -> None:
-        """There is nothing derived."""
+        """Nothing is derived."""
 
     def close(self) -> None:
         self.application.close()
@@ -230,12 +230,12 @@ class Floor:
         run("COMMIT")
 
     def level(self) -> None:
-        """There is nothing derived."""
+        """Nothing is derived."""
 
     def close(self) -> None:
         self.connection.close()
 
 
 def bodies(turns: int) -> Iterator[bytes]:
-    """Encoded commits, for decoding and applying in memory alone."""
+    """Encoded commits, for decoding and applying in memory only."""
     return (binary.encode_events(turn(n)) for n in range(turns))

@@ -36,7 +36,7 @@ from turnlog.projections.projection import catch_up
 
 GROUP = 32
 SPREAD = 1_000
-"""Conversations that a server has turns of, at random."""
+"""Conversations to which a server's turns belong, at random."""
 
 LONG_TURNS = 10_000
 """Turns of the long conversation: 60,000 events."""
@@ -63,7 +63,7 @@ def _appends(folder: Path, quick: bool) -> Iterator[Figure]:
 def _appends_at(
     synchronous: str, suffix: str, folder: Path, turns: int, times: int, *, stock: float
 ) -> Iterator[Figure]:
-    """Runs end when every derived table is level. stock: the ratio that is wanted to it."""
+    """Runs end when every derived table is level. stock: the required ratio to it."""
     ours = Ours(folder / f"ours{suffix}.db", synchronous)
     peer = Stock(folder / f"stock{suffix}.db", synchronous)
     floor = Floor(folder / f"floor{suffix}.db", synchronous)
@@ -184,7 +184,7 @@ def _bytes(folder: Path, quick: bool) -> Iterator[Figure]:
     events = 5000 * EVENTS_A_TURN
     ours, theirs = (size_of(side, folder, 1, 5000) / events for side in (Ours, Stock))
     yield at_most("bytes_vs_stock", ours, theirs, "bytes/event", most=0.30)
-    many = 40  # short conversations at once, since a database grows by whole pages
+    many = 40  # concurrent short conversations, because a database grows by whole pages
     early = (size_of(Ours, folder, many, 200) - size_of(Ours, folder, many, 100)) / (100 * many)
     late = (size_of(Ours, folder, 1, 10_000) - size_of(Ours, folder, 1, 5000)) / 5000
     yield Figure(
@@ -194,7 +194,7 @@ def _bytes(folder: Path, quick: bool) -> Iterator[Figure]:
 
 
 def size_of(kind: type[Ours | Stock], folder: Path, conversations: int, turns: int) -> int:
-    """Bytes of a database that holds so many conversations of so many turns."""
+    """Bytes of a database with so many conversations of so many turns."""
     side = kind(folder / f"size-{kind.__name__}-{conversations}-{turns}.db")
     for conversation in range(conversations):
         side.fill(conversation, turns)
@@ -230,7 +230,7 @@ def _some(ours: Ours, id: str, turns: int) -> None:
 
 
 def _import_memory(folder: Path) -> Figure:
-    """Peak memory after importing 1,000,000 events, beside that after 100,000."""
+    """Peak memory after importing 1,000,000 events, against that after 100,000."""
     from scripts.benchmarks.importing import peak_megabytes
 
     few, many = (peak_megabytes(folder, events) for events in (100_000, 1_000_000))

@@ -1,4 +1,4 @@
-"""CPU of short commands beside that of a Python that does nothing."""
+"""CPU time of short commands, against that of a Python that does nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUDGETS = {
     "startup_help": (["-m", "turnlog", "--help"], 10),
     "startup_list": (["-m", "turnlog", "list", "--db", "{db}"], 14),
 }
-"""Name of a figure: what Python is given, and how many times bare Python it may take."""
+"""Name of a figure: Python's arguments, and the most times bare Python that it may take."""
 
 CONVERSATIONS = 10
 

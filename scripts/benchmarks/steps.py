@@ -1,4 +1,4 @@
-"""Where the time of one turn goes: the steps of a commit, each timed on its own."""
+"""Where the time of one turn goes: the steps of a commit, each timed separately."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ _NOTES = {
 
 
 def _whole(folder: Path, turns: int) -> tuple[float, float]:
-    """Microseconds of a turn by `log.record` and on the floor, taking turns."""
+    """Microseconds of a turn by `log.record` and on the floor, alternating."""
     ours, floor = Ours(folder / "ours.db", "NORMAL"), Floor(folder / "floor.db", "NORMAL")
     took: dict[object, list[float]] = {ours: [], floor: []}
     for start in range(0, turns, CONVERSATIONS):
@@ -72,7 +72,7 @@ def _whole(folder: Path, turns: int) -> tuple[float, float]:
 
 
 class _Steps:
-    """What the writer does for a turn, one step after the other. took: microseconds by step."""
+    """The writer's work for a turn, step by step. took: microseconds by step."""
 
     def __init__(self, folder: Path) -> None:
         self.took: dict[str, list[float]] = defaultdict(list)

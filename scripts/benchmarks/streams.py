@@ -1,4 +1,4 @@
-"""A bot that streams: from the yield of a chunk to the socket, beside a plain WebSocket."""
+"""A bot that streams: from the yield of a chunk to the socket, against a plain WebSocket."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from turnlog import Chunk
 
 BOT = "scripts.benchmarks.streams:bot"
 MODEL_SECONDS = 0.02
-"""Until the first chunk: less than any model takes, more than the message takes to be recorded."""
+"""Before the first chunk: less than any model takes, more than recording the message takes."""
 
 MOST_MILLISECONDS = 5.0
 
 
 async def bot(conversation: Any, message: Any) -> AsyncIterator[Any]:
-    """Yields the time at which it does, on the clock that all processes share."""
+    """Yields the current time, on the clock that all processes share."""
     await asyncio.sleep(MODEL_SECONDS)
     yield Chunk(str(time.monotonic_ns()))
     yield Chunk(" and more")
@@ -65,7 +65,7 @@ async def _chunk(socket: Socket) -> float:
 
 
 async def _median(once: Callable[[], Awaitable[float]], asked: int) -> float:
-    """Milliseconds; between the messages a pause, since a conversation has a limit of its rate."""
+    """Milliseconds; pauses between the messages, because a conversation has a rate limit."""
     taken = []
     for _ in range(asked):
         taken.append(await once())
@@ -81,7 +81,7 @@ def _since(moment: Any) -> float:
 
 
 class PlainServer:
-    """A server that answers with the time at which it does; its address."""
+    """A server that answers with the current time; its address."""
 
     def __enter__(self) -> str:
         command = [sys.executable, "-m", "scripts.benchmarks.streams"]

@@ -1,4 +1,4 @@
-"""What derived tables, the audit and the mere size of a log cost."""
+"""The cost of derived tables, of the audit, and of a log's size alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from turnlog.audit.verify import verify
 
 CONVERSATIONS = 1_000
 BETWEEN = 900
-"""Turns after which tables are brought up by hand: before the writer does it of itself."""
+"""Turns after which the benchmark updates the tables, before the writer does so itself."""
 
 MANY = 1_000_000
 GROUP = 2_000
@@ -32,7 +32,7 @@ def figures(*, quick: bool) -> Iterator[Figure]:
 
 
 def _catch_up(folder: Path, rounds: int) -> Figure:
-    """The slowest hundredth of commits where the writer catches up, and where it never has to."""
+    """The slowest hundredth of commits with and without the writer catching up."""
     chance = random.Random(5)
     sides = {name: Ours(folder / f"{name}.db", "NORMAL") for name in ("within", "between")}
     took: dict[str, list[float]] = {name: [] for name in sides}

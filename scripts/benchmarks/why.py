@@ -1,4 +1,4 @@
-"""What it costs to ask why, and to find a conversation among many."""
+"""The cost of asking why, and of finding a conversation among many."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _page(log: Turnlog, text: str | None) -> object:
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    """Of the processor, in the middle of five times."""
+    """Processor time, the median of five runs."""
     taken: list[float] = []
     for _ in range(5):
         begin = time.process_time()

@@ -1,4 +1,4 @@
-"""OpenAssistant: trees of messages; each way from the root to a leaf is a dialogue."""
+"""OpenAssistant: trees of messages; each path from the root to a leaf is a dialogue."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def dialogues(shared_data: Path) -> Iterator[Dialogue]:
 
 
 def best(shared_data: Path) -> Iterator[Dialogue]:
-    """One dialogue a tree: the way along the replies that people ranked best."""
+    """One dialogue a tree: the path along the best ranked replies."""
     for line in (shared_data / PATH).read_text().splitlines():
         tree = json.loads(line)
         yield Dialogue(tree["message_tree_id"], tuple(map(_event, _best(tree["prompt"]))))
 
 
 def trees(shared_data: Path) -> Iterator[tuple[Dialogue, dict[str, Any]]]:
-    """One dialogue a tree, with a branch for each further reply, and the tree as it came.
+    """One dialogue a tree, with a branch for each further reply, and the original tree.
 
-    What people ranked is rated: the higher, the better.
+    Ranks become ratings: the higher, the better.
     """
     for line in (shared_data / PATH).read_text().splitlines():
         tree = json.loads(line)
@@ -40,7 +40,7 @@ def trees(shared_data: Path) -> Iterator[tuple[Dialogue, dict[str, Any]]]:
 
 
 def _grown(message: dict[str, Any], events: list[e.Event]) -> Iterator[e.MessageRated]:
-    """Adds a message and what follows it; gives the ratings of that."""
+    """Adds a message and its replies; returns the ratings of those."""
     events.append(_event(message))
     number, replies = len(events), message["replies"]
     for at, reply in enumerate(replies):
@@ -58,7 +58,7 @@ def _best(message: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _rank(reply: dict[str, Any]) -> int:
-    """0 is the best; a reply that nobody ranked comes last."""
+    """0 is the best; a reply without a rank comes last."""
     rank = reply.get("rank")
     return 1_000 if rank is None else int(rank)
 

@@ -1,4 +1,4 @@
-"""Run by OpenEnv's own Python: docs/training.md's server, held by OpenEnv's own client, as JSON.
+"""Run by OpenEnv's own Python: docs/training.md's server, used by its own client; prints JSON.
 
 Arguments: a folder with the page's `server.py` and `client.py`, in which the log `chat.db` is.
 """
@@ -44,7 +44,7 @@ def sessions(at: str) -> dict[str, Any]:
             "page": names["seen"].reward,
             "before": one.state(),
             "rain": held(one, "rain", [{"tool_calls": [RAINS]}, {"content": "No."}]),
-            "beside": held(two, "book", [{"role": "assistant", "content": "Hm."}] * 2),
+            "second": held(two, "book", [{"role": "assistant", "content": "Hm."}] * 2),
             "after": one.state(),
             "seeds": [seeded(one, seed) for seed in [*range(1, 6)] * 2],
             "refused": [refused(one, **wrong) for wrong in WRONG],
@@ -69,7 +69,7 @@ def seeded(env: Any, seed: int) -> list[Any]:
 
 
 WRONG: list[dict[str, Any]] = [
-    {"episode_id": "nobody"},
+    {"episode_id": "missing"},
     {"episode_id": "silent"},
     {"action": {"tool_calls": [{}]}},
     {"action": {"tool_calls": "weather"}},

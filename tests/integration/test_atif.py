@@ -1,4 +1,4 @@
-"""Trajectories before an independent judge, the `atif` package, and there and back."""
+"""Trajectories: judged by the independent `atif` package, and round trips."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def judged(content: dict[str, Any]) -> dict[str, Any]:
     return Trajectory.model_validate_json(dumps(content), strict=True).to_json_dict()
 
 
-def test_runs_of_swe_agent_come_out_as_they_came(shared_data: Path, tmp_path: Path) -> None:
+def test_runs_of_swe_agent_round_trip_unchanged(shared_data: Path, tmp_path: Path) -> None:
     paths = sorted(shared_data.glob("swe_agent/**/*.traj"))
     runs = [path for path in paths if "trajectory" in json.loads(path.read_text())]
     assert len(runs) == RUNS
@@ -225,7 +225,7 @@ FULL = document(
 )
 
 
-def test_a_trajectory_with_all_that_there_is_comes_out_as_it_came(tmp_path: Path) -> None:
+def test_a_trajectory_with_every_member_round_trips_unchanged(tmp_path: Path) -> None:
     assert judged(FULL) == FULL
     dialogue = imported(tmp_path / "x.json", FULL)
     (example,) = codec("atif").examples(dialogue)
@@ -233,7 +233,7 @@ def test_a_trajectory_with_all_that_there_is_comes_out_as_it_came(tmp_path: Path
     assert imported(tmp_path / "y.json", exported(dialogue)).events == dialogue.events
 
 
-def test_what_a_call_says_beside_is_counted() -> None:
+def test_further_members_of_a_call_are_counted() -> None:
     called = ToolCalled("f", {}, "1", cause=2, extra={"x": 1})
     events = UserUttered("hi"), BotUttered("a"), called, ToolReturned("ok", "1")
     (example,) = codec("atif").examples(Dialogue("c", events))
@@ -242,7 +242,7 @@ def test_what_a_call_says_beside_is_counted() -> None:
 
 
 @pytest.mark.parametrize("source", ["system", "user", "agent"])
-def test_texts_of_a_message_stay_apart(tmp_path: Path, source: str) -> None:
+def test_texts_of_a_message_stay_separate(tmp_path: Path, source: str) -> None:
     parts = [{"type": "text", "text": text} for text in ("", "one", "two")]
     for message in ([], parts[:1], parts[1:2], parts):
         content = document([{"step_id": 1, "source": source, "message": message}])
@@ -256,7 +256,7 @@ def test_an_empty_file_has_no_trajectory(tmp_path: Path) -> None:
     assert list(codec("atif").read(tmp_path / "x.jsonl")) == []
 
 
-def test_results_that_name_no_call_are_those_of_the_calls_in_order(tmp_path: Path) -> None:
+def test_results_without_a_call_id_belong_to_the_calls_in_order(tmp_path: Path) -> None:
     calls = [{"tool_call_id": id, "function_name": "f", "arguments": {}} for id in "ab"]
     results = [{"content": "one"}, {"content": "two"}]
     step = {"step_id": 1, "source": "agent", "message": "", "tool_calls": calls}
@@ -269,7 +269,7 @@ def test_results_that_name_no_call_are_those_of_the_calls_in_order(tmp_path: Pat
     ]
 
 
-def test_an_id_that_is_empty_stays_empty(tmp_path: Path) -> None:
+def test_an_empty_id_stays_empty(tmp_path: Path) -> None:
     call = {"tool_call_id": "", "function_name": "f", "arguments": {}}
     result = {"source_call_id": "", "content": "one"}
     step = {"step_id": 1, "source": "agent", "message": "", "tool_calls": [call]}
@@ -282,7 +282,7 @@ def test_an_id_that_is_empty_stays_empty(tmp_path: Path) -> None:
     assert (called["tool_calls"][0]["id"], answered["tool_call_id"]) == ("", "")
 
 
-def test_what_was_taken_back_is_continued_in_what_came_instead(tmp_path: Path) -> None:
+def test_a_rewound_trajectory_is_continued_in_its_replacement(tmp_path: Path) -> None:
     db = f"sqlite:///{tmp_path}/log.db"
     with turnlog.open(db) as log:
         log.record("c", UserUttered("one"), BotUttered("first"))
@@ -310,7 +310,7 @@ def test_what_was_taken_back_is_continued_in_what_came_instead(tmp_path: Path) -
     assert run("--db", db, "export", "--verify", f"{out}.manifest.json").status == 0
 
 
-def test_a_fork_names_the_trajectory_and_the_turn_that_it_goes_on_from(tmp_path: Path) -> None:
+def test_a_fork_names_the_trajectory_and_the_turn_that_it_continues(tmp_path: Path) -> None:
     db, out = f"sqlite:///{tmp_path}/log.db", tmp_path / "out.jsonl"
     with turnlog.open(db) as log:
         log.record("m", UserUttered("one"), BotUttered("first"))
@@ -332,7 +332,7 @@ def test_a_fork_names_the_trajectory_and_the_turn_that_it_goes_on_from(tmp_path:
 
 
 def said(path: Path) -> list[tuple[str, str | None, list[str]]]:
-    """Each trajectory's id, what continues it, and what it says, copies in parentheses."""
+    """Each trajectory's id, its continuation and its texts, copies in parentheses."""
     found = []
     for line in path.read_text().splitlines():
         held = Trajectory.model_validate_json(line, strict=True)
@@ -346,7 +346,7 @@ BAD = {
     "another version": ({"schema_version": "ATIF-v2.0"}, "schema_version: 'ATIF-v2.0' is no"),
     "steps no list": ({"steps": {}}, "steps: cannot be {}"),
     "a step no object": ({"steps": [3]}, "steps[0].source: expected an object"),
-    "a source nobody has": (
+    "an unknown source": (
         {"steps": [{"source": "tool", "message": ""}]},
         "steps[0].source: unknown source 'tool'; known: system, user, agent",
     ),
@@ -394,7 +394,7 @@ BAD = {
         {"steps": [{"source": "agent", "message": "hi", "model_name": 3}]},
         "steps[0].model_name: cannot be 3",
     ),
-    "a time that is none": (
+    "an invalid time": (
         {"steps": [{"source": "user", "message": "hi", "timestamp": "noon"}]},
         "steps[0].timestamp: 'noon' is not a time",
     ),
@@ -404,7 +404,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_what_is_no_trajectory_is_refused_by_name(tmp_path: Path, kind: str) -> None:
+def test_an_invalid_trajectory_is_refused_by_name(tmp_path: Path, kind: str) -> None:
     members, why = BAD[kind]
     path = tmp_path / "x.json"
     path.write_text(json.dumps({**document([]), **members}))

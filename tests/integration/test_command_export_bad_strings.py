@@ -97,7 +97,7 @@ def test_unstorable_values_are_refused_by_name(db: str) -> None:
         r'{"\ud800":{"unit":"x"},"b":{"unit":"\ud800\ud800"}}',
     ],
 )
-def test_naif_sessions_come_out_byte_for_byte(db: str, sessions: str) -> None:
+def test_naif_sessions_round_trip_byte_for_byte(db: str, sessions: str) -> None:
     laid_out = json.dumps(json.loads(sessions), indent=2)
     Path("sessions.json").write_text(laid_out)
     assert run("import", "sessions.json", "--format", "naif", "--db", db).status == 0

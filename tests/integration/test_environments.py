@@ -1,4 +1,4 @@
-"""Recorded conversations that models hold again: who repeats the record gets the whole reward."""
+"""Recorded conversations that models hold again: repeating the record earns the whole reward."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def saying(text: str) -> dict[str, Any]:
 
 
 def rolled_out(held: RecordedEnvironment, model: Model, **reset: Any) -> Observation:
-    """An episode, with all that was said as the messages of its last observation."""
+    """An episode, with all of its messages in the last observation."""
     seen = held.reset(**reset)
     said = list(seen.messages)
     while not seen.done:
@@ -75,7 +75,7 @@ def rolled_out(held: RecordedEnvironment, model: Model, **reset: Any) -> Observa
 
 
 def repeating(messages: list[dict[str, Any]]) -> dict[str, Any]:
-    """A made-up model that does what the record of `rain` has."""
+    """A made-up model that repeats the record of `rain`."""
     match messages[-1]:
         case {"role": "user", "content": "is it raining in Rome?"}:
             return calling("weather", city="Rome")
@@ -112,7 +112,7 @@ def test_the_recorded_user_and_tools_answer(log: Turnlog) -> None:
         (lambda messages: calling("weather", city="Paris"), 0.0),
         (lambda messages: saying(""), 0.0),
     ],
-    ids=["no call", "one call too many", "calls for ever", "says nothing"],
+    ids=["no call", "one call too many", "calls forever", "says nothing"],
 )
 def test_the_first_divergence_ends_an_episode(log: Turnlog, model: Model, reward: float) -> None:
     held = environment(log, ["rain"])
@@ -123,7 +123,7 @@ def test_the_first_divergence_ends_an_episode(log: Turnlog, model: Model, reward
         held.step(saying("again"))
 
 
-def test_a_call_that_was_never_recorded_says_so(log: Turnlog) -> None:
+def test_a_call_without_a_record_returns_an_error(log: Turnlog) -> None:
     held = environment(log, ["rain"])
     held.reset()
     (result,) = held.step(calling("weather", city="Paris")).messages
@@ -144,7 +144,7 @@ def test_a_call_that_was_never_recorded_says_so(log: Turnlog) -> None:
         ({}, 0.0),
     ],
 )
-def test_the_slots_that_are_reached_are_the_reward(
+def test_the_reward_is_the_share_of_slots_reached(
     log: Turnlog, slots: dict[str, Any], reward: float
 ) -> None:
     left = list(slots.items())
@@ -181,7 +181,7 @@ def test_the_record_of_tau_reaches_its_whole_reward(shared_data: Path, tmp_path:
 
 
 def of_the_record(log: Turnlog, id: str) -> Model:
-    """A made-up model that says what was said in each turn, and nothing where that is all."""
+    """A made-up model that repeats the texts of each turn, or says nothing without any."""
     turns: list[list[dict[str, Any]]] = []
     for message in log.conversation(id).messages():
         if message.role == "user":
@@ -196,7 +196,7 @@ def of_the_record(log: Turnlog, id: str) -> Model:
     return model
 
 
-def test_how_the_bot_began_and_nothing_else_comes_before_the_first_message(log: Turnlog) -> None:
+def test_only_the_bots_opening_precedes_the_first_message(log: Turnlog) -> None:
     log.record("hi", BotUttered("I am Otto."), UserUttered("secret"), BotUttered("Oh."))
     log.record("hi", UserUttered("your name?"), BotUttered("Otto."))
     log.record("hi", MessageRedacted(2))
@@ -231,7 +231,7 @@ def test_a_fork_is_held_with_its_past(log: Turnlog) -> None:
     assert done.reward == 1.0
 
 
-def test_what_was_known_before_is_no_goal(log: Turnlog) -> None:
+def test_slots_set_before_the_first_turn_do_not_count(log: Turnlog) -> None:
     log.record("known", SlotSet("phone", "123"), UserUttered("two"), SlotSet("people", 2))
     held = environment(log, ["known"])
     held.reset()
@@ -247,7 +247,7 @@ def test_a_seed_chooses_what_can_be_held(log: Turnlog) -> None:
     for seed in range(30):
         held.reset(seed=seed)
         assert held.state["episode_id"] == "rain"
-    for name in ("book", "nobody"):
+    for name in ("book", "missing"):
         with pytest.raises(UnknownConversation, match=name):
             held.reset(episode_id=name)
     with pytest.raises(FormatError, match="silent"):
@@ -271,21 +271,21 @@ def test_a_person_who_was_erased_says_nothing(log: Turnlog) -> None:
         ({"tool_calls": [{"id": "x", "function": {"name": None}}]}, "name"),
     ],
 )
-def test_what_is_no_assistants_message_is_named(log: Turnlog, action: Any, where: str) -> None:
+def test_an_invalid_action_is_named(log: Turnlog, action: Any, where: str) -> None:
     held = environment(log, ["rain"])
     held.reset()
-    with pytest.raises(FormatError, match=f"no assistant's message: .*{where}"):
+    with pytest.raises(FormatError, match=f"not an assistant's message: .*{where}"):
         held.step(action)
     assert rolled_out(held, repeating).reward == 1.0
 
 
-def test_what_cannot_be_held_again_is_named(log: Turnlog) -> None:
+def test_a_conversation_that_cannot_be_held_again_is_named(log: Turnlog) -> None:
     log.record("gone", UserUttered("secret"), BotUttered("hm"))
     log.record("gone", MessageRedacted(1))
     with pytest.raises(FormatError, match="'gone': has no turn"):
         environment(log, ["gone"]).reset()
     with pytest.raises(UnknownConversation):
-        environment(log, ["nobody"]).reset()
+        environment(log, ["missing"]).reset()
     with pytest.raises(FormatError, match="at least one"):
         environment(log, [])
     with pytest.raises(FormatError, match="call reset first"):

@@ -1,6 +1,6 @@
-"""Recorded conversations in the environments of others: verifiers, and OpenEnv's client and server.
+"""Recorded conversations in other environments: verifiers, and OpenEnv's client and server.
 
-Each runs in a Python of its own, once; the programs beside this file say what they do there.
+Each runs once, in a separate Python; the programs in this folder say what they do there.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def told(python: Path, program: str, *arguments: Path) -> dict[str, Any]:
+def result_of(python: Path, program: str, *arguments: Path) -> dict[str, Any]:
     ran = subprocess.run(
         [python, "-m", f"tests.integration.{program}", *arguments],
         cwd=ROOT,
@@ -80,7 +80,7 @@ def test_an_extra_that_is_missing_is_named(extra: str, monkeypatch: pytest.Monke
 
 @pytest.fixture(scope="module")
 def rollouts(verifiers_python: Path, folder: Path) -> dict[str, Any]:
-    return told(verifiers_python, "verifiers_rollouts", folder / "chat.db", folder)
+    return result_of(verifiers_python, "verifiers_rollouts", folder / "chat.db", folder)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_verifiers_rolls_the_record_out(rollouts: dict[str, Any], names: dict[st
     assert book["reward"] == 0.5, "it noted 2 people, and another day"
 
 
-def test_an_episode_that_is_cut_off_has_what_was_reached(
+def test_an_episode_that_is_cut_off_keeps_its_reward(
     rollouts: dict[str, Any], names: dict[str, str]
 ) -> None:
     cut = {trace["id"]: trace for trace in rollouts["cut"]}
@@ -119,15 +119,15 @@ def test_the_same_seed_has_the_same_rewards_in_verifiers(rollouts: dict[str, Any
     assert first != other
 
 
-def test_traces_say_neither_where_the_log_is_nor_the_ids(rollouts: dict[str, Any]) -> None:
+def test_traces_contain_neither_the_logs_address_nor_ids(rollouts: dict[str, Any]) -> None:
     for trace in rollouts["record"]:
         for secret in ("chat.db", '"rain"', '"book"'):
             assert secret not in trace["kept"]
 
 
-def test_verifiers_is_told_what_cannot_be_loaded(rollouts: dict[str, Any]) -> None:
-    assert "FormatError: conversation 'silent': has no turn to be held" in rollouts["silent"]
-    assert "UnknownConversation: conversation 'nobody'" in rollouts["nobody"]
+def test_verifiers_reports_what_cannot_be_loaded(rollouts: dict[str, Any]) -> None:
+    assert "FormatError: conversation 'silent': has no turn that can be held" in rollouts["silent"]
+    assert "UnknownConversation: conversation 'missing'" in rollouts["missing"]
     assert "NoSuchLog" in rollouts["no log"]
 
 
@@ -136,7 +136,7 @@ def test_verifiers_is_told_what_cannot_be_loaded(rollouts: dict[str, Any]) -> No
 
 @pytest.fixture(scope="module")
 def sessions(openenv_python: Path, folder: Path) -> dict[str, Any]:
-    return told(openenv_python, "openenv_sessions", folder)
+    return result_of(openenv_python, "openenv_sessions", folder)
 
 
 def test_openenvs_client_holds_a_conversation(sessions: dict[str, Any]) -> None:
@@ -154,8 +154,8 @@ def test_openenvs_client_holds_a_conversation(sessions: dict[str, Any]) -> None:
     }  # fmt: skip
 
 
-def test_each_client_has_an_episode_of_its_own(sessions: dict[str, Any]) -> None:
-    opening, asked, done = sessions["beside"]
+def test_each_client_has_its_own_episode(sessions: dict[str, Any]) -> None:
+    opening, asked, done = sessions["second"]
     assert [tool["function"]["name"] for tool in opening[1]] == ["set_slot"]
     assert asked[0] == [{"role": "user", "content": "two"}]
     assert done == [[], [], True, 0.0]
@@ -168,9 +168,9 @@ def test_the_same_seed_has_the_same_reward_over_openenv(sessions: dict[str, Any]
     assert sessions["page"] == first[0][1], "the page's client has the seed 1"
 
 
-def test_openenvs_client_is_told_what_is_wrong(sessions: dict[str, Any]) -> None:
-    nobody, silent, call, text = sessions["refused"]
-    assert "conversation 'nobody': does not exist" in nobody
+def test_openenvs_client_receives_errors(sessions: dict[str, Any]) -> None:
+    missing, silent, call, text = sessions["refused"]
+    assert "conversation 'missing': does not exist" in missing
     assert "conversation 'silent': has no turn that can be held again" in silent
-    assert "no assistant's message: Object missing required field `id`" in call
+    assert "not an assistant's message: Object missing required field `id`" in call
     assert "Invalid message" in text

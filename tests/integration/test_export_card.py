@@ -1,4 +1,4 @@
-"""The card of a data set: what people and loaders find beside the files."""
+"""The card of a data set: the files for people and loaders next to the data."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ published = "2026-11-26"
 
 @pytest.fixture
 def db(tmp_path: Path) -> str:
-    """Twelve people who book, one turn longer each; every other of them in German."""
+    """Twelve people who book, one turn longer each; every other one in German."""
     url = f"sqlite:///{tmp_path}/log.db"
     with turnlog.open(url, clock=lambda: 1000.0) as log:
         for number in range(12):
-            id, told = f"c{number}", {"language": "de-AT"} if number % 2 else None
+            id, extra = f"c{number}", {"language": "de-AT"} if number % 2 else None
             log.record(id, UserIdentified(f"p{number}"))
             for turn in range(number + 1):
                 intent = MessageUnderstood(Intent("book" if turn else "greet|hello"))
                 said = " ".join(f"w{number}x{turn}y{word}" for word in range(5))
-                log.record(id, UserUttered(said, extra=told), intent, BotUttered(f"so {said}"))
+                log.record(id, UserUttered(said, extra=extra), intent, BotUttered(f"so {said}"))
     return url
 
 
@@ -171,12 +171,10 @@ def check_digests(folder: Path) -> None:
         assert digest == file["sha256"]
 
 
-def test_llama_factory_is_told_of_the_columns_that_there_are(
-    db: str, facts: Path, tmp_path: Path
-) -> None:
+def test_llama_factory_reads_only_existing_columns(db: str, facts: Path, tmp_path: Path) -> None:
     folder = written(db, facts, tmp_path / "data", "sharegpt")
-    told = json.loads((folder / "dataset_info.json").read_text())
-    assert told["train"] == {
+    info = json.loads((folder / "dataset_info.json").read_text())
+    assert info["train"] == {
         "file_name": "train.json", "formatting": "sharegpt",
         "columns": {"messages": "conversations"},
     }  # fmt: skip
@@ -205,9 +203,7 @@ def test_the_same_export_has_the_same_card(db: str, facts: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     "name", ["README.md", "croissant.json", "lengths.svg", "dataset_info.json"]
 )
-def test_a_card_that_was_changed_is_not_the_one_that_was_written(
-    db: str, facts: Path, tmp_path: Path, name: str
-) -> None:
+def test_verify_finds_a_changed_card(db: str, facts: Path, tmp_path: Path, name: str) -> None:
     folder = written(db, facts, tmp_path / "data", "sharegpt")
     verify = ("--db", db, "export", "--verify", folder / "manifest.json", "--json")
     assert run(*verify).status == 0
@@ -219,7 +215,7 @@ def test_a_card_that_was_changed_is_not_the_one_that_was_written(
     assert [x["what"] for x in run(*verify).json["findings"]] == ["file does not exist"]
 
 
-def test_the_card_says_what_was_taken_out(db: str, facts: Path, tmp_path: Path) -> None:
+def test_the_card_says_what_was_omitted(db: str, facts: Path, tmp_path: Path) -> None:
     folder = written(db, facts, tmp_path / "data")
     out = tmp_path / "less"
     asked = ("export", folder / "manifest.json", "--without", "p11", "--out", out)
@@ -246,7 +242,7 @@ def test_a_tokenizer_counts_instead_of_words(db: str, tmp_path: Path) -> None:
 
 BAD = {
     "no name": ("license = 'mit'", "missing required field `name`"),
-    "a fact that nobody asks for": ("name = 'x'\nlicence = 'mit'", "unknown field `licence`"),
+    "an unknown fact": ("name = 'x'\nlicence = 'mit'", "unknown field `licence`"),
     "a name that is a number": ("name = 3", "Expected `str`, got `int` - at `$.name`"),
     "no TOML": ("name = ", "Invalid value"),
     "no UTF-8": (b"\xff", "facts.toml"),
@@ -264,7 +260,7 @@ def test_facts_that_cannot_be_read_stop_the_export(db: str, tmp_path: Path, kind
     assert why in ran.err
 
 
-def test_a_card_is_of_a_folder_of_rows(db: str, facts: Path, tmp_path: Path) -> None:
+def test_a_card_needs_a_folder_of_rows(db: str, facts: Path, tmp_path: Path) -> None:
     asked = ("export", "--out", tmp_path / "x", "--card", facts, "--format")
     ran = run("--db", db, *asked, "trl")
     assert (ran.status, "--split train=1" in ran.err) == (2, True)

@@ -1,4 +1,4 @@
-"""`turnlog export`: parts, manifests, what is named, and what is never written."""
+"""`turnlog export`: parts, manifests, messages, and what is never written."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_verify_finds_a_changed_file_example_and_log(db, tmp_path):
     ran = export("--verify", manifest, "--json")
     assert (ran.status, [f["file"] for f in ran.json["findings"]]) == (1, ["train.jsonl"])
     file.unlink()
-    assert "not there" in export("--verify", manifest).out
+    assert "file does not exist" in export("--verify", manifest).out
     file.write_bytes(content)
 
     entry = json.loads(noted)["examples"][0]
@@ -147,7 +147,7 @@ def test_verify_finds_a_changed_file_example_and_log(db, tmp_path):
     assert "deleted" in found["what"]
 
 
-def test_a_deleted_conversation_is_never_written_at_no_position(db, tmp_path):
+def test_a_deleted_conversation_is_not_written_at_any_position(db, tmp_path):
     export("--format", "openai", "--out", "before.jsonl")
     position = json.loads((tmp_path / "before.jsonl.manifest.json").read_text())["position"]
     with turnlog.open(db) as log:
@@ -168,7 +168,7 @@ def test_where_holds_at_the_position_of_the_export(db, tmp_path):
     assert len(ids(tmp_path / "then.jsonl")) == 20
 
 
-def test_a_conversation_that_nothing_can_be_written_for_is_named(db):
+def test_a_conversation_without_examples_is_named(db):
     with turnlog.open(db) as log:
         log.record("only-slots", SlotSet("a", 1))
     ran = export("--format", "openai", "--out", "x.jsonl")
@@ -190,7 +190,7 @@ def test_one_faulty_conversation_stops_everything_and_is_named_with_its_turn(db,
     assert [fault["conversation"] for fault in ran.json["faulty"]] == ["bad"]
 
 
-def test_turns_are_counted_as_the_log_does_in_what_is_named(db):
+def test_messages_name_the_logs_turn_numbers(db):
     with turnlog.open(db) as log:
         log.record("bad", UserUttered("one"), BotUttered("1"))
         log.record("bad", UserUttered("two"), BotUttered("2"), e.UserUtteranceReverted(to=2))
@@ -200,7 +200,7 @@ def test_turns_are_counted_as_the_log_does_in_what_is_named(db):
     assert (fault["conversation"], fault["turn"]) == ("bad", 3)
 
 
-def test_what_is_left_out_comes_back_when_it_is_asked_for(db, tmp_path):
+def test_include_brings_back_omitted_events(db, tmp_path):
     with turnlog.open(db) as log:
         log.record("c00", UserUttered("oops"), BotUttered("sorry"), e.UserUtteranceReverted(to=5))
         log.record("c00", UserUttered("again"), e.BotFailed("error", "boom"))
@@ -227,12 +227,12 @@ def test_jsonl_keeps_everything(db, tmp_path):
     [
         ("--format", "openai"),
         ("--out", "x"),
-        ("--format", "nobody's", "--out", "x"),
+        ("--format", "unknown", "--out", "x"),
         ("--format", "openai", "--out", "x", "--by", "day"),
         ("--format", "openai", "--out", "x", "--split", "train=2"),
         ("--format", "openai", "--out", "x", "--at-position", "99999"),
         ("--format", "openai", "--out", "x", "--include", "deleted"),
-        ("--format", "openai", "--out", "x", "nobody"),
+        ("--format", "openai", "--out", "x", "missing"),
         ("--format", "openai", "--out", "/nowhere/x"),
         ("--verify", "nowhere.json"),
         ("--verify", "log.db"),

@@ -1,4 +1,4 @@
-"""`turnlog export --ids`: pseudonyms outside the log, ids for who has it."""
+"""`turnlog export --ids`: pseudonyms outside the log, ids for its owner."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def db(working_log: str) -> str:
         log.fork(IDS[0], turn=1, as_="+43 fork")
         log.record("+43 fork", UserUttered("and on"), BotUttered("on it goes"))
         log.record("+43 fork", e.MessageUnderstood(e.Intent("on")))
-        log.record("+43 empty", e.UserIdentified("nobody"))
+        log.record("+43 empty", e.UserIdentified("no one"))
     return working_log
 
 
@@ -48,7 +48,7 @@ def note(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("format", WRITABLE)
-def test_ids_are_in_no_file_but_of_formats_that_give_back_what_was_recorded(db, tmp_path, format):
+def test_only_formats_that_write_records_back_contain_ids(db, tmp_path, format):
     keeps = codec(format).whole or format in KEPT
     export(format, "asked", *IDS, "+43 fork", "--skip-faulty")
     export(format, "all", "--skip-faulty")
@@ -62,7 +62,7 @@ def test_ids_are_in_no_file_but_of_formats_that_give_back_what_was_recorded(db, 
         assert run("export", "--verify", f"{name}.manifest.json").status == 0
 
 
-def test_a_pseudonym_is_the_same_in_all_exports_of_a_log_and_of_no_other(db, tmp_path):
+def test_a_pseudonym_is_the_same_in_all_exports_of_one_log_only(db, tmp_path):
     export("openai", "chats")
     export("trl", "split", "--split", "train=0.5,test=0.5", "--by", "conversation")
     lines = [json.loads(line)["id"] for line in (tmp_path / "chats").read_text().splitlines()]
@@ -77,7 +77,7 @@ def test_a_pseudonym_is_the_same_in_all_exports_of_a_log_and_of_no_other(db, tmp
     assert other["conversation"] not in of_chats
 
 
-def test_who_has_the_log_finds_the_conversations_of_an_export(db, tmp_path):
+def test_the_log_finds_the_conversations_of_an_export(db, tmp_path):
     export("openai", "chats")
     lines = run("datasets", "--examples", "chats.manifest.json", "--json").lines
     assert [line["conversation"] for line in lines] == [*IDS, "+43 fork"]
@@ -94,7 +94,7 @@ def test_who_has_the_log_finds_the_conversations_of_an_export(db, tmp_path):
     assert [line["conversation"] for line in lines] == [*IDS[:3], None, IDS[4], "+43 fork"]
 
 
-def test_what_is_told_to_who_has_the_log_has_its_ids(db, tmp_path):
+def test_messages_to_the_owner_of_the_log_contain_its_ids(db, tmp_path):
     with turnlog.open(db) as log:
         log.record("+43 bad", UserUttered("hello"), BotUttered(""), UserUttered("?"))
     ran = run("export", "--format", "openai", "--out", "x", "--skip-faulty", "--json")
@@ -109,7 +109,7 @@ def test_what_is_told_to_who_has_the_log_has_its_ids(db, tmp_path):
     assert found["conversation"] == IDS[1]
 
 
-def test_a_person_is_taken_back_from_an_export_with_pseudonyms(db, tmp_path):
+def test_a_person_can_be_removed_from_an_export_with_pseudonyms(db, tmp_path):
     for format in ("openai", "sgd"):
         export(format, "old", "--ids", "pseudonyms", "--skip-faulty")
         ran = run("export", "--without", "u1", "old.manifest.json", "--out", "new")
@@ -122,6 +122,6 @@ def test_a_person_is_taken_back_from_an_export_with_pseudonyms(db, tmp_path):
         assert run("export", "--verify", "new.manifest.json").status == 0
 
 
-def test_of_ids_there_are_two_kinds(db):
+def test_ids_takes_one_of_two_values(db):
     ran = run("export", "--format", "openai", "--out", "x", "--ids", "none")
     assert (ran.status, "known: keep, pseudonyms" in ran.err) == (2, True)

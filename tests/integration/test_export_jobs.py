@@ -49,7 +49,7 @@ def test_any_number_of_processes_writes_the_same_bytes(
     assert files[0][1].count(b'"conversation"') >= 6
 
 
-def test_several_processes_end_as_one_does_where_a_conversation_is_at_fault(tmp_path: Path) -> None:
+def test_several_processes_report_a_faulty_conversation_as_one_does(tmp_path: Path) -> None:
     said = [
         run("export", "--format", "openai", "--unrecorded", "--out", "out", *more)
         for more in ((), ("--jobs", "2"))

@@ -75,7 +75,7 @@ def test_500_planted_near_duplicates_of_real_dialogues_cross_no_part(db, tmp_pat
     assert run("export", "--verify", "after/manifest.json").status == 0
 
 
-def test_what_is_near_to_two_parts_is_left_out_and_named(db, tmp_path):
+def test_a_near_duplicate_of_two_parts_is_omitted_and_named(db, tmp_path):
     chance = Random(1)
     with turnlog.open(db) as log:
         for number in range(9):
@@ -97,7 +97,7 @@ def test_what_is_near_to_two_parts_is_left_out_and_named(db, tmp_path):
 
 
 @pytest.mark.parametrize("more", [(), ("--by", "user")])
-def test_a_user_in_two_parts_stops_the_export_until_that_is_allowed(db, tmp_path, more):
+def test_a_user_in_two_parts_stops_the_export_unless_allowed(db, tmp_path, more):
     """By user, one whose two names were only merged in the end."""
     with turnlog.open(db) as log:
         for number in range(20):
@@ -119,7 +119,7 @@ def test_a_user_in_two_parts_stops_the_export_until_that_is_allowed(db, tmp_path
     assert run("export", "--verify", "out/manifest.json").status == 0
 
 
-def test_who_asks_for_parts_by_conversation_knows_that_users_are_in_several(db):
+def test_parts_by_conversation_allow_users_in_several_parts(db):
     with turnlog.open(db) as log:
         for number in range(20):
             say(log, f"c{number}", f"number {number}", f"is {number}", user="u")
@@ -127,7 +127,7 @@ def test_who_asks_for_parts_by_conversation_knows_that_users_are_in_several(db):
     assert (ran.status, ran.json["leaking"]) == (0, {"text": 0, "user": 1})
 
 
-def test_an_export_from_before_near_duplicates_were_seen_can_be_verified(db, tmp_path):
+def test_an_old_export_without_near_duplicates_can_be_verified(db, tmp_path):
     """Its manifest does not know `together`: parts are those of the ids alone."""
     with turnlog.open(db) as log:
         for number in range(20):

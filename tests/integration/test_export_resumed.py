@@ -1,4 +1,4 @@
-"""An export that was killed goes on where it was, with the bytes of one that was not."""
+"""A killed export resumes where it stopped and writes the same bytes as one that was not killed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from turnlog.training.write import export
 
 CONVERSATIONS = 60
 ODD = "c07"
-"""Of which nothing is written, for a message that says nothing."""
+"""Not written, because of an empty message."""
 
 
 def url(folder: Path) -> str:
@@ -46,7 +46,7 @@ def plan(position: int, format: str) -> ExportPlan:
 
 
 def write(log: Any, out: Path, format: str, after: int = 0, then: Any = None) -> None:
-    """then: called once so many conversations are done."""
+    """then: called when so many conversations are done."""
 
     def progress(done: int) -> None:
         if done == after:
@@ -56,7 +56,7 @@ def write(log: Any, out: Path, format: str, after: int = 0, then: Any = None) ->
 
 
 def cut_off(log: Any, out: Path, format: str, after: int) -> None:
-    """Leave what a kill leaves: what is on the disk by then."""
+    """Leaves the files on the disk at the time of a kill."""
     journal = out.with_name(f".{out.name}.progress")
     left: list[bytes] = []
     write(log, out, format, after, lambda: left.append(journal.read_bytes()))
@@ -67,7 +67,7 @@ def cut_off(log: Any, out: Path, format: str, after: int) -> None:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The conversations of which examples are made from here on."""
+    """The conversations whose examples are made from here on."""
     found: list[str] = []
     make = Making.of
 
@@ -84,7 +84,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("format", "after"), [("openai", 20), ("sharegpt", 58), ("jsonl", 40)])
-def test_an_export_goes_on_where_it_was(
+def test_an_export_resumes_where_it_stopped(
     log: Any, tmp_path: Path, made: list[str], format: str, after: int
 ) -> None:
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
@@ -99,7 +99,7 @@ def test_an_export_goes_on_where_it_was(
     assert len(files(whole)) == 2  # and nothing else is left
 
 
-def test_a_killed_process_leaves_what_the_next_goes_on_from(
+def test_a_killed_process_leaves_a_journal_to_resume_from(
     log: Any, tmp_path: Path, made: list[str]
 ) -> None:
     out = tmp_path / "out.jsonl"
@@ -110,7 +110,7 @@ def test_a_killed_process_leaves_what_the_next_goes_on_from(
     assert 0 < len(made) < CONVERSATIONS
 
 
-def test_what_is_torn_is_made_again(log: Any, tmp_path: Path, made: list[str]) -> None:
+def test_a_torn_record_is_made_again(log: Any, tmp_path: Path, made: list[str]) -> None:
     write(log, whole := tmp_path / "whole.jsonl", "openai")
     cut_off(log, out := tmp_path / "out.jsonl", "openai", 50)
     journal = tmp_path / ".out.jsonl.progress"
@@ -121,7 +121,7 @@ def test_what_is_torn_is_made_again(log: Any, tmp_path: Path, made: list[str]) -
     assert 0 < len(made) < CONVERSATIONS
 
 
-def test_what_was_redacted_meanwhile_does_not_come_back(
+def test_a_redaction_in_between_makes_everything_again(
     log: Any, tmp_path: Path, made: list[str]
 ) -> None:
     cut_off(log, out := tmp_path / "out.jsonl", "openai", 50)

@@ -48,7 +48,7 @@ def examples(name: str) -> list[Any]:
     return [x["conversation"] for x in noted["examples"]]
 
 
-def test_an_export_redacts_selects_is_taken_back_and_listed(db: str) -> None:
+def test_an_export_redacts_selects_removes_a_person_and_is_listed(db: str) -> None:
     record(db)
     asked = ("export", "--format", "openai", "--ids", "keep", "--redact", "--where")
     where = 'slot.city=Rome,intent=book,"rating=up",after=1970-01-01T00:00+00:00'

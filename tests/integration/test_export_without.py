@@ -19,7 +19,7 @@ PERSON = "alice@example.org"
 THEIRS = {"a0", "a1", "a2", "a0-fork", "both", "alias"}
 LINES = {"openai", "openai-dpo", "trl", "jsonl", "atif"}
 WRITABLE = [(name,) for name in names() if codec(name).writes and name != "naif"]
-"""naif writes only what was recorded as naif does."""
+"""naif writes only conversations recorded by naif."""
 TYPES = [("trl", "--type", type) for type in rows.TYPES]
 
 
@@ -39,7 +39,7 @@ def db(working_log: str) -> str:
         talk(log, "a0-fork", PERSON, "going on")
         log.fork("b0", turn=1, as_="b0-fork")
         talk(log, "b0-fork", "bob", "going on")
-        log.record("z0", e.IdentityMerged("somebody 0", "nobody else"))
+        log.record("z0", e.IdentityMerged("somebody 0", "someone else"))
         log.record("a2", e.IdentityMerged(PERSON, "al"))
         for id in ("a1", "b1", "z1", "z2"):
             log.record(id, e.MessageRegenerated(5, f"a better answer in {id}"))
@@ -63,14 +63,14 @@ def note(path: Path) -> dict[str, Any]:
 
 
 def is_theirs(entry: dict[str, Any]) -> bool:
-    """Not what bob alone said before the person came."""
+    """Without bob's conversations from before the person came."""
     return entry["conversation"] in THEIRS - {"both"} or (
         entry["conversation"] == "both" and entry["events"][1] > 5
     )
 
 
 def is_part_of(lines: list[bytes], of: list[bytes]) -> bool:
-    """Whether they are all there, in their order, but for commas between values."""
+    """Whether all appear in order, apart from commas between values."""
     left = iter([line.rstrip(b",") for line in of])
     return all(line.rstrip(b",") in left for line in lines)
 
@@ -92,7 +92,7 @@ def erased(db: str) -> None:
 
 @pytest.mark.parametrize("change", [as_it_is, deleted, erased])
 @pytest.mark.parametrize(("format", "more"), [(x[0], x[1:]) for x in (*WRITABLE, *TYPES)])
-def test_examples_are_those_of_before_but_the_persons(db, tmp_path, format, more, change):
+def test_all_examples_remain_except_the_persons(db, tmp_path, format, more, change):
     export(format, "old", *more)
     old = note(tmp_path / "old.manifest.json")
     content = (tmp_path / "old").read_bytes()
@@ -123,7 +123,7 @@ def test_examples_are_those_of_before_but_the_persons(db, tmp_path, format, more
 
 
 def check_what_is_gone(old: dict[str, Any], new: dict[str, Any], change: Any) -> None:
-    """Verifying the old manifest names what the log gives no more, and nothing else."""
+    """Verifying the old manifest names exactly the examples that the log no longer gives."""
     found = run("export", "--verify", "old.manifest.json", "--json").json["findings"]
     kept = {(x["conversation"], *x["events"], x["sha256"]) for x in new["examples"]}
     gone = [
@@ -137,8 +137,8 @@ def check_what_is_gone(old: dict[str, Any], new: dict[str, Any], change: Any) ->
 
 
 @pytest.mark.parametrize("change", [deleted, erased])
-def test_verify_of_the_old_manifest_names_exactly_what_is_gone(db, tmp_path, change):
-    """Although what is near to something that is gone would be in another part now."""
+def test_verify_of_the_old_manifest_names_exactly_the_missing_examples(db, tmp_path, change):
+    """Although near-duplicates of removed conversations would now be in another part."""
     with turnlog.open(db) as log:
         for number in range(12):
             said = f"the very same words that somebody said about {'parcel' * 3} and letters"
@@ -155,7 +155,7 @@ def test_verify_of_the_old_manifest_names_exactly_what_is_gone(db, tmp_path, cha
 
 
 def test_parts_are_those_of_the_old_manifest(db, tmp_path):
-    """What was near to the person's conversations does not move."""
+    """Near-duplicates of the person's conversations do not move."""
     with turnlog.open(db) as log:
         for number in range(12):
             user = PERSON if number == 0 else f"friend {number}"
@@ -174,7 +174,7 @@ def test_parts_are_those_of_the_old_manifest(db, tmp_path):
     assert run("export", "--verify", "old.without/manifest.json").status == 0
 
 
-def test_card_and_counts_say_that_somebody_is_left_out(db, tmp_path):
+def test_card_and_counts_say_that_a_person_was_removed(db, tmp_path):
     export("openai", "old.jsonl")
     ran = run("export", "--without", PERSON, "old.jsonl.manifest.json")
     assert "examples in " in ran.out
@@ -187,7 +187,7 @@ def test_card_and_counts_say_that_somebody_is_left_out(db, tmp_path):
     assert new["lost"]["UserIdentified"] < old["lost"]["UserIdentified"]
 
 
-def test_ids_that_were_asked_for_do_not_name_the_person_again(db, tmp_path):
+def test_requested_ids_do_not_name_the_person_again(db, tmp_path):
     export("openai", "old", "a0", "b0", "--where", "slot.place=a0")
     run("export", "--without", PERSON, "old.manifest.json", "--out", "new")
     assert '"a0"' not in (tmp_path / "new.manifest.json").read_text()
@@ -200,11 +200,13 @@ def test_ids_that_were_asked_for_do_not_name_the_person_again(db, tmp_path):
         ((PERSON,), "the manifest of one export"),
         ((PERSON, "old.manifest.json", "b0"), "the manifest of one export"),
         ((PERSON, "old"), "not a manifest of an export"),
-        (("nobody", "old.manifest.json"), "nobody"),
+        (("unknown", "old.manifest.json"), "unknown"),
         ((PERSON, "old.manifest.json", "--out", "old"), "the old export"),
     ],
 )
-def test_what_cannot_be_made_again_is_one_line_and_leaves_nothing(db, tmp_path, arguments, why):
+def test_an_export_that_cannot_be_made_again_is_one_line_and_leaves_nothing(
+    db, tmp_path, arguments, why
+):
     export("openai", "old")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     ran = run("export", "--without", *arguments)
@@ -214,7 +216,7 @@ def test_what_cannot_be_made_again_is_one_line_and_leaves_nothing(db, tmp_path, 
     assert (tmp_path / "old").read_bytes() == before["old"]
 
 
-def test_a_manifest_of_another_log_makes_nothing(db, tmp_path):
+def test_a_manifest_of_another_log_is_refused(db, tmp_path):
     export("openai", "old")
     other = f"sqlite:///{tmp_path / 'other.db'}"
     with turnlog.open(other) as log:
@@ -228,7 +230,7 @@ def test_a_manifest_of_another_log_makes_nothing(db, tmp_path):
 
 
 @pytest.mark.parametrize("change", [as_it_is, deleted, erased])
-def test_datasets_lists_exports_and_whose_conversations_they_hold(db, tmp_path, change):
+def test_datasets_lists_exports_and_the_people_in_them(db, tmp_path, change):
     assert run("datasets", "--json").lines == []
     export("openai", "one", "--to", "the trainer")
     export("openai", "two", "b0", "--to", "the trainer")
@@ -247,4 +249,4 @@ def test_datasets_lists_exports_and_whose_conversations_they_hold(db, tmp_path, 
     assert [len(x["theirs"]) + x["erased"] for x in theirs] == [len(THEIRS), 1]
     if change is not erased:
         assert [{*x["theirs"]} for x in theirs] == [THEIRS, {"a0"}]
-    assert run("datasets", "--of", "nobody").status == 2
+    assert run("datasets", "--of", "unknown").status == 2

@@ -1,4 +1,4 @@
-"""Branches taken elsewhere: what was left behind is left out, or says which branch it is on."""
+"""Branches in exports: left branches are omitted, or marked with their name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from turnlog.engine.log import Turnlog
 from turnlog.serializers.formats import codec, names
 
 CHATS = ["openai", "trl", "sharegpt", "alpaca", "sgd", "multiwoz", "rasa-tracker", "rasa-dialogue"]
-"""Formats in which the words of all sides stand as text."""
+"""Formats that contain the words of all sides as text."""
 
 
 def say(log: Turnlog, word: str) -> None:
@@ -41,7 +41,7 @@ def export(db: str, format: str, out: Path) -> bytes:
 
 
 @pytest.mark.parametrize("format", CHATS)
-def test_a_chat_has_what_leads_to_where_it_is(db: str, tmp_path: Path, format: str) -> None:
+def test_a_chat_contains_the_current_branch(db: str, tmp_path: Path, format: str) -> None:
     written = export(db, format, tmp_path / "out").decode()
     assert [written.count(f"re {word}") for word in ("one", "two", "other", "three")] == [
         1,
@@ -51,13 +51,13 @@ def test_a_chat_has_what_leads_to_where_it_is(db: str, tmp_path: Path, format: s
     ]
 
 
-def test_no_format_but_jsonl_has_what_was_left(db: str, tmp_path: Path) -> None:
+def test_only_jsonl_contains_left_branches(db: str, tmp_path: Path) -> None:
     writing = [name for name in names() if codec(name).writes]
     holding = [name for name in writing if b"other" in export(db, name, tmp_path / name)]
     assert holding == ["jsonl"]
 
 
-def test_jsonl_brings_the_branches_along(db: str, tmp_path: Path) -> None:
+def test_jsonl_contains_all_branches(db: str, tmp_path: Path) -> None:
     export(db, "jsonl", tmp_path / "out")
     other = f"sqlite:///{tmp_path}/other.db"
     assert run("--db", other, "import", tmp_path / "out").status == 0

@@ -1,4 +1,4 @@
-"""Exports and imports of forks: what they share is written once, and comes back as it was."""
+"""Exports and imports of forks: a shared past is written once, and round-trips unchanged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def say(log: Turnlog, id: str, *words: str) -> None:
 
 @pytest.fixture
 def db(tmp_path: Path) -> str:
-    """m, its forks f and w, a fork a of f, and two of a trial, which is left out."""
+    """m, its forks f and w, a fork a of f, and two of a trial, which is omitted."""
     url = f"sqlite:///{tmp_path}/log.db"
     with turnlog.open(url, clock=lambda: 1000.0) as log:
         say(log, "m", "one", "two", "three")
@@ -53,7 +53,7 @@ def exported(db: str, out: Path, format: str = "jsonl", *ids: str) -> Any:
 
 @pytest.mark.parametrize("position", [4, 6])
 @pytest.mark.parametrize("format", ["jsonl", "openai"])
-def test_a_fork_is_in_no_export_of_a_position_before_it_began(
+def test_an_export_at_an_earlier_position_omits_later_forks(
     db: str, tmp_path: Path, format: str, position: int
 ) -> None:
     out = tmp_path / "out"
@@ -67,7 +67,7 @@ SAYING = ["jsonl", "openai", "trl", "sharegpt", "alpaca", "rasa-tracker", "rasa-
 
 
 @pytest.mark.parametrize("format", [*SAYING, "multiwoz", "parquet"])
-def test_what_forks_share_is_written_once(db: str, tmp_path: Path, format: str) -> None:
+def test_a_shared_past_is_written_once(db: str, tmp_path: Path, format: str) -> None:
     shared = {"f": 2, "u": 1, "a": 3, "v": 2, "w": 1}
     assert exported(db, tmp_path / "out", format)["shared"] == shared
     manifest = json.loads((tmp_path / "out.manifest.json").read_bytes())
@@ -84,7 +84,7 @@ def test_every_format_that_can_be_written_takes_forks(db: str, tmp_path: Path) -
             assert len(exported(db, tmp_path / format, format)["shared"]) == 5
 
 
-def test_a_fork_alone_has_all_of_its_past(db: str, tmp_path: Path) -> None:
+def test_a_fork_alone_contains_its_whole_past(db: str, tmp_path: Path) -> None:
     assert exported(db, tmp_path / "out", "openai", "a")["shared"] == {}
     [line] = (tmp_path / "out").read_text().splitlines()
     said = [message["content"] for message in json.loads(line)["messages"]]
@@ -100,7 +100,7 @@ def test_parts_share_nothing(db: str, tmp_path: Path) -> None:
     assert {word: text.count(f'"re {word}"') for word in WORDS} == dict.fromkeys(WORDS, 1)
 
 
-def test_stats_and_list_count_what_is_shared_once(db: str) -> None:
+def test_stats_and_list_count_a_shared_past_once(db: str) -> None:
     counted = run("--db", db, "stats", "--json").json
     assert (counted["conversations"], counted["turns"]) == (6, 9)
     lines = run("--db", db, "list", "--json").lines
@@ -110,13 +110,13 @@ def test_stats_and_list_count_what_is_shared_once(db: str) -> None:
 
 
 def seen(log: Turnlog, id: str) -> list[Any]:
-    """What is shown of a conversation, without what differs from log to log."""
+    """A conversation's views, without values that differ from log to log."""
     ignored = ("origin", "position", "recorded")
     lines = [recorded.as_dict() for recorded in log.conversation(id).recorded()]
     return [{k: v for k, v in line.items() if k not in ignored} for line in lines]
 
 
-def test_an_import_makes_the_forks_again(db: str, tmp_path: Path) -> None:
+def test_an_import_restores_forks(db: str, tmp_path: Path) -> None:
     with turnlog.open(db) as log:
         log.record("m", MessageRedacted(1))
     exported(db, tmp_path / "out")
@@ -135,7 +135,7 @@ def test_an_import_makes_the_forks_again(db: str, tmp_path: Path) -> None:
         assert [m.text for m in made.conversation("f").messages()] == ["say four", "re four"]
 
 
-def test_what_is_new_in_a_fork_is_imported_behind_it(db: str, tmp_path: Path) -> None:
+def test_new_events_of_a_fork_are_imported(db: str, tmp_path: Path) -> None:
     exported(db, tmp_path / "out")
     other = f"sqlite:///{tmp_path}/other.db"
     assert run("--db", other, "import", tmp_path / "out", "--id-prefix", "x-").status == 0
@@ -185,7 +185,7 @@ def test_a_fork_of_a_deleted_origin_is_exported_without_it_and_refused_by_name(
     assert "event 1 is gone" in refused["why"]
 
 
-def test_a_fork_of_a_deleted_fork_is_refused_for_what_is_gone(db: str, tmp_path: Path) -> None:
+def test_a_fork_of_a_deleted_fork_is_refused_for_its_missing_past(db: str, tmp_path: Path) -> None:
     with turnlog.open(db) as log:
         log.delete("f")
     exported(db, tmp_path / "out")

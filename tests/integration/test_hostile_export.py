@@ -1,5 +1,5 @@
 """Forty hostile texts in every place of a conversation: they come out as texts, and no file with
-such a name lies outside of the folder."""
+such a name is outside the folder."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def files(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_hostile_texts_come_out_as_they_were(db, tmp_path, format):
+def test_hostile_texts_round_trip_unchanged(db, tmp_path, format):
     before = files(tmp_path)
     ran = run("export", "--format", format, "--out", "x", "--json")
     assert ran.status == 0, ran.err
@@ -110,7 +110,7 @@ def test_nothing_hostile_is_printed(db):
         assert not any(c in printed for c in "‪‫‬‭‮⁦⁧⁨⁩")
 
 
-def test_no_hostile_name_leads_out_of_the_folder(db, tmp_path):
+def test_no_hostile_name_leaves_the_folder(db, tmp_path):
     before = files(tmp_path)
     for text in HOSTILE:
         ran = run("export", "--format", "jsonl", "--out", "x", "--split", f"{text}=1.0")

@@ -41,7 +41,7 @@ def counts(done: Imported) -> tuple[int, int, int, int, int]:
     return done.conversations, done.events, done.unchanged, done.extended, len(done.refused)
 
 
-def test_the_same_again_is_unchanged_and_what_goes_on_is_extended(log, tmp_path) -> None:
+def test_a_repeated_import_is_unchanged_and_a_longer_one_extends(log, tmp_path) -> None:
     short = jsonl(tmp_path / "short.jsonl", line("a", HELLO), line("b", HELLO, PEOPLE))
     long = jsonl(tmp_path / "long.jsonl", line("a", HELLO, PEOPLE, BACK, HELLO))
     assert counts(import_files(log, [short])) == (2, 3, 0, 0, 0)
@@ -51,7 +51,7 @@ def test_the_same_again_is_unchanged_and_what_goes_on_is_extended(log, tmp_path)
     assert (log.conversation("a").turn, log.conversation("a").slots) == (2, {})
 
 
-def test_an_extension_is_resolved_as_if_it_had_come_whole(log, tmp_path) -> None:
+def test_an_extension_resolves_as_the_whole_would(log, tmp_path) -> None:
     whole = (HELLO, PEOPLE, HELLO, {**PEOPLE, "value": 3}, BACK, PEOPLE)
     for end in range(1, len(whole) + 1):
         import_files(log, [jsonl(tmp_path / "a.jsonl", line("in-parts", *whole[:end]))])
@@ -61,7 +61,7 @@ def test_an_extension_is_resolved_as_if_it_had_come_whole(log, tmp_path) -> None
     assert one.state == other.state
 
 
-def test_a_rewind_that_comes_without_actions_takes_one_message_back(log, tmp_path) -> None:
+def test_a_rewind_without_actions_retracts_one_message(log, tmp_path) -> None:
     events = (HELLO, PEOPLE, HELLO, BACK, BACK, BACK)
     for end, slots in ((4, {"people": 2}), (5, {}), (6, {})):
         import_files(log, [jsonl(tmp_path / "a.jsonl", line("a", *events[:end]))])
@@ -91,7 +91,9 @@ def test_an_undo_without_an_action_is_refused_by_name_unless_it_is_rasas(log, tm
     "other",
     [(PEOPLE,), (HELLO, {**PEOPLE, "value": 2.0}), (HELLO, {**PEOPLE, "value": True}), (HELLO,)],
 )
-def test_what_differs_from_what_is_stored_is_refused_by_name(log, tmp_path, other) -> None:
+def test_a_conversation_that_differs_from_the_stored_one_is_refused_by_name(
+    log, tmp_path, other
+) -> None:
     import_files(log, [jsonl(tmp_path / "a.jsonl", line("a", HELLO, PEOPLE))])
     path = jsonl(tmp_path / "b.jsonl", line("a", *other), line("new", HELLO))
     done = import_files(log, [path])
@@ -126,12 +128,12 @@ def test_a_dry_run_counts_the_same_and_stores_nothing(log, tmp_path) -> None:
     assert counts(dry) == (1, 3, 0, 2, 3)
 
 
-def test_a_prefix_stands_before_every_id(log, tmp_path) -> None:
+def test_a_prefix_precedes_every_id(log, tmp_path) -> None:
     import_files(log, [jsonl(tmp_path / "a.jsonl", line("a", HELLO))], id_prefix="zh-")
     assert list(log.ids()) == ["zh-a"]
 
 
-def test_a_folder_is_walked_and_what_no_format_recognises_is_listed(log, tmp_path) -> None:
+def test_a_folder_is_walked_and_unrecognised_files_are_listed(log, tmp_path) -> None:
     jsonl(tmp_path / "in" / "a.jsonl", line("a", HELLO))
     jsonl(tmp_path / "in" / "deep" / "b.jsonl", line("b", HELLO))
     (tmp_path / "in" / "readme.txt").write_text("nothing of ours")
@@ -141,7 +143,7 @@ def test_a_folder_is_walked_and_what_no_format_recognises_is_listed(log, tmp_pat
     assert done.skipped == [str(tmp_path / "in" / name) for name in ("empty", "readme.txt")]
 
 
-def test_a_file_that_was_named_and_no_format_recognises_is_refused(log, tmp_path) -> None:
+def test_an_unrecognised_file_named_on_the_command_line_is_refused(log, tmp_path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("nothing of ours")
     done = import_files(log, [path])
@@ -150,7 +152,7 @@ def test_a_file_that_was_named_and_no_format_recognises_is_refused(log, tmp_path
     ]
 
 
-def test_a_path_that_is_not_there_is_an_error_before_anything_is_stored(log, tmp_path) -> None:
+def test_a_missing_path_is_an_error_before_anything_is_stored(log, tmp_path) -> None:
     there = jsonl(tmp_path / "a.jsonl", line("a", HELLO))
     with pytest.raises(FormatError, match=r"nowhere\.jsonl: file does not exist"):
         import_files(log, [there, tmp_path / "nowhere.jsonl"])
@@ -188,7 +190,7 @@ def test_a_conversation_without_events_is_refused(log, tmp_path) -> None:
     assert (done.refused[0].conversation, done.refused[0].why) == ("a", "has no events")
 
 
-def test_two_dumps_of_the_same_name_collide_and_the_message_says_what_helps(log, tmp_path) -> None:
+def test_two_dumps_of_one_name_collide_and_the_message_names_the_remedy(log, tmp_path) -> None:
     for folder, text in (("one", "hi"), ("two", "ho")):
         (tmp_path / folder).mkdir()
         tracker = {"sender_id": "moodbot", "events": [{"event": "user", "text": text}]}
@@ -201,7 +203,7 @@ def test_two_dumps_of_the_same_name_collide_and_the_message_says_what_helps(log,
 
 
 @pytest.mark.parametrize("url", ["mongodb://localhost/rasa", "dynamodb://table"])
-def test_a_url_that_is_not_read_is_named_whole(log, url: str) -> None:
+def test_an_unsupported_url_is_named_whole(log, url: str) -> None:
     (refused,) = import_files(log, [Path(url)]).refused
     assert refused.file == url
     assert refused.why.startswith(repr(url.partition(":")[0]))

@@ -1,4 +1,4 @@
-"""`turnlog import --jobs`: several processes read, and the log is the one that one makes."""
+"""`turnlog import --jobs`: several processes read, and produce the same log as a single one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def dialogue(id: str, **turn: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Files of several formats, and in each something that is refused."""
+    """Files of several formats, and in each something refused."""
     monkeypatch.setattr(reading, "PIECE_BYTES", 150)
     folder = tmp_path / "files"
     folder.mkdir()
@@ -40,13 +40,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     faulty = [line("j2", HELLO), '{"format": "turnlog/1"', line("k", {"type": "Nothing"}), line("")]
     raw = line("raw", HELLO, "ODD").replace('"ODD"', ODD)
     (folder / "a.jsonl").write_text("\n".join([*lines, *faulty, raw, line("empty"), lines[0]]))
-    sgd = [dialogue("s1"), dialogue("s2", speaker="NOBODY"), dialogue("s3"), dialogue("s1", x=1)]
+    sgd = [dialogue("s1"), dialogue("s2", speaker="OTHER"), dialogue("s3"), dialogue("s1", x=1)]
     (folder / "b.json").write_text(json.dumps(sgd, indent=1)[:-20])
     said = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "\ud800"}]
     chats = [{"id": f"o{number}", "messages": said[: 1 + number % 2]} for number in range(4)]
     (folder / "c.jsonl").write_text("\n".join(map(json.dumps, chats)))
-    told = [{"event": "user", "text": "hi", "timestamp": 1.0}, {"event": "strange", "timestamp": 2}]
-    (folder / "d.json").write_text(json.dumps({"sender_id": "r", "events": told}))
+    events = [
+        {"event": "user", "text": "hi", "timestamp": 1.0},
+        {"event": "strange", "timestamp": 2},
+    ]
+    (folder / "d.json").write_text(json.dumps({"sender_id": "r", "events": events}))
     (folder / "e.txt").write_text("nothing")
     return folder
 
@@ -60,7 +63,7 @@ def imported(path: Path, folder: Path, jobs: int) -> tuple[Any, ...]:
     return said.status, said.out, said.err, encode(recorded)
 
 
-def test_any_number_of_processes_makes_the_same_log(tmp_path: Path, folder: Path) -> None:
+def test_any_number_of_processes_produces_the_same_log(tmp_path: Path, folder: Path) -> None:
     one, two = (imported(tmp_path / f"{jobs}.db", folder, jobs) for jobs in (1, 2))
     assert one == two
     done = msgspec.json.decode(one[1])

@@ -16,7 +16,7 @@ def turnlog(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_sessions_go_in_and_out_and_come_back_the_same(tmp_path):
+def test_sessions_round_trip_unchanged(tmp_path):
     (tmp_path / "sessions.json").write_text(DOCUMENTED)
     stored = turnlog(tmp_path, "import", "sessions.json", "--format", "naif", "--json")
     assert json.loads(stored.stdout)["conversations"] == 2
@@ -37,7 +37,7 @@ def test_a_corrupt_file_is_one_clear_line_and_stores_nothing(tmp_path):
     assert turnlog(tmp_path, "list", "--json").stdout == ""
 
 
-def test_a_session_that_is_no_object_is_refused_by_name_and_the_others_are_stored(tmp_path):
+def test_a_session_that_is_not_an_object_is_refused_by_name_and_the_others_are_stored(tmp_path):
     (tmp_path / "sessions.json").write_bytes(b'\xef\xbb\xbf{"a":5,"b":{"unit":"x"},"c":null}')
     stored = turnlog(tmp_path, "import", "sessions.json", "--format", "naif", "--json")
     assert stored.returncode == 2
@@ -47,7 +47,7 @@ def test_a_session_that_is_no_object_is_refused_by_name_and_the_others_are_store
     assert [json.loads(line)["conversation"] for line in listed.splitlines()] == ["b"]
 
 
-def test_a_file_that_is_no_object_is_refused_whole(tmp_path):
+def test_a_file_that_is_not_an_object_is_refused_whole(tmp_path):
     for text in ("[]", "5", '{"a":{"unit":"x"}', '{"a":{"unit":"x"}} {}'):
         (tmp_path / "sessions.json").write_text(text)
         refused = turnlog(tmp_path, "import", "sessions.json", "--format", "naif", "--json")

@@ -1,6 +1,6 @@
-"""How many of the pairs that there are an export finds, and how many of those it finds are right.
+"""Recall and precision of the pairs that an export finds.
 
-What is right comes from the source: OpenAssistant's ranks, and what a generator meant.
+The truth comes from the source: OpenAssistant's ranks, and what a generator meant.
 """
 
 from __future__ import annotations

@@ -52,11 +52,11 @@ def manifest_of(out: Path) -> Path:
 EDITED = ("Hello!", "What?")
 
 
-def test_the_shared_past_gives_a_pair_once_and_two_answers_alone_none(log, tmp_path):
+def test_a_shared_past_gives_a_pair_once_and_two_answers_alone_none(log, tmp_path):
     assert exported(log, tmp_path / "pairs.jsonl") == [EDITED]
 
 
-def test_the_answer_after_which_alone_the_user_goes_on_is_better(log, tmp_path):
+def test_the_only_answer_after_which_the_user_continues_is_better(log, tmp_path):
     log.record("d", *GOES_ON)
     found = exported(log, tmp_path / "pairs.jsonl", pseudonyms=True)
     assert found == [EDITED, ("For how many?", "No.")]
@@ -100,7 +100,7 @@ def test_forks_of_one_origin_are_compared_with_each_other(log, tmp_path):
     assert list(verify(log, manifest_of(tmp_path / "pairs.jsonl"))) == []
 
 
-def test_the_fork_after_which_alone_the_user_goes_on_is_better_than_others(log, tmp_path):
+def test_the_only_fork_in_which_the_user_continues_is_better_than_others(log, tmp_path):
     forked(log, "e", e.BotUttered("Which day?"), *GOES_ON)
     found = exported(log, tmp_path / "pairs.jsonl")
     assert found == [EDITED, ("Which day?", "No."), ("Which day?", "For how many?")]
@@ -108,7 +108,7 @@ def test_the_fork_after_which_alone_the_user_goes_on_is_better_than_others(log, 
     assert found == [EDITED, ("Which day?", "For how many?")]
 
 
-def test_what_a_fork_shows_against_its_origin_is_a_contradiction(log, tmp_path):
+def test_evidence_of_a_fork_against_its_origin_is_a_contradiction(log, tmp_path):
     """An edit there and here, a rating there of what is edited here."""
     log.record("c", e.MessageEdited(5, "Yes."))
     forked(log, "e", e.BotUttered("Yes."), e.MessageEdited(6, "No."))
@@ -125,7 +125,7 @@ def test_what_a_fork_shows_against_its_origin_is_a_contradiction(log, tmp_path):
     assert exported(log, tmp_path / "pairs.jsonl") == [EDITED, ("Yes.", "No.")]
 
 
-def test_a_shared_answer_that_is_rated_anew_in_a_fork_has_one_label(log, tmp_path):
+def test_a_shared_answer_rated_again_in_a_fork_has_one_label(log, tmp_path):
     log.record("c", e.MessageRated(5, "up"))
     forked(log, "e", e.UserUttered("so?"), e.BotUttered("So."), e.MessageRated(5, "down"), event=6)
     plan = ExportPlan("trl", log.store.reader.last_position(), settings={"type": "unpaired"})
@@ -135,8 +135,8 @@ def test_a_shared_answer_that_is_rated_anew_in_a_fork_has_one_label(log, tmp_pat
     assert labels == [("Hello!", True), ("What?", False), ("No.", False)]
 
 
-def test_a_pair_of_two_forks_goes_with_either(log, tmp_path):
-    """And what is left can be made again, although one of them has no example any more."""
+def test_removing_either_fork_removes_their_pair(log, tmp_path):
+    """The rest can be made again, although one of them no longer has an example."""
     forked(log, "e", e.BotUttered("Which day?"), *GOES_ON)
     forked(log, "f", e.UserIdentified("eve@example.org"), e.BotUttered("Hm."), event=4)
     found = exported(log, tmp_path / "pairs.jsonl", pseudonyms=True)
@@ -152,7 +152,7 @@ def test_a_pair_of_two_forks_goes_with_either(log, tmp_path):
     assert rows == (tmp_path / "pairs.jsonl").read_text().splitlines()[:2]
 
 
-def test_a_pair_goes_with_either_conversation(log, tmp_path):
+def test_removing_either_conversation_removes_their_pair(log, tmp_path):
     log.record("d", *GOES_ON)
     log.record("c", e.UserIdentified("eve@example.org"))
     exported(log, tmp_path / "pairs.jsonl", pseudonyms=True)

@@ -1,4 +1,4 @@
-"""Tests for promptfoo before promptfoo itself: its validation, and its answers of a model."""
+"""Exported tests in promptfoo itself: its validation, and its verdicts on a model's answers."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def judged(node: Node, found: Sequence[Example], model: MadeUpModel, tmp_path: P
 def test_a_model_that_answers_as_recorded_passes_and_any_other_fails(
     promptfoo: Node, model: MadeUpModel, tmp_path: Path
 ) -> None:
-    """Whatever the conversation says, it reaches the model as it was said."""
+    """Any text of the conversation reaches the model unchanged."""
     found, says = [], []
     for text in ("Is it far?", *TEMPLATES):
         for events, answers in talks(text):
@@ -115,7 +115,7 @@ def test_a_model_that_answers_as_recorded_passes_and_any_other_fails(
 # --- what is in a test, without promptfoo ---------------------------------------------------------
 
 
-def test_each_answer_that_may_be_learnt_is_a_test() -> None:
+def test_each_answer_not_of_weight_0_is_a_test() -> None:
     found = examples(
         SystemInstructed("Be brief."), UserUttered("one"), BotUttered("1"), UserUttered("two"),
         BotUttered("no", extra={"weight": 0}), UserUttered("three"), BotUttered("a"),
@@ -150,7 +150,7 @@ def test_a_refusal_and_a_call_in_the_first_form_are_asserted(tmp_path: Path) -> 
     assert second.content["assert"] == [{"type": "equals", "value": "No."}]
 
 
-def test_tools_that_are_templates_are_left_out_and_counted() -> None:
+def test_tools_with_template_characters_are_omitted_and_counted() -> None:
     found = examples(tools("{{ env.KEY }}"), UserUttered("hi"), BotUttered("hello"))
     (example,) = found
     assert "options" not in example.content

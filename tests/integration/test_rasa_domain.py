@@ -30,7 +30,7 @@ def asked(intent: str, *entities: Entity) -> tuple[Event, ...]:
     return UserUttered("from Rome"), MessageUnderstood(Intent(intent), entities)
 
 
-def test_a_domain_has_what_the_conversations_need(tmp_path: Path) -> None:
+def test_a_domain_declares_what_the_conversations_need(tmp_path: Path) -> None:
     city = Entity("city", "Rome", 5, 9, extra={"role": "from"})
     buttons = {"buttons": [{"title": "Yes", "payload": "/affirm", "type": "x"}, "odd"]}
     domain = exported(
@@ -100,6 +100,6 @@ def test_declared_slots_are_declared_again(tmp_path: Path) -> None:
         assert (found.lowest, found.highest, found.extra) == (slot.lowest, slot.highest, given)
 
 
-def test_nothing_is_needed_for_small_talk(tmp_path: Path) -> None:
+def test_small_talk_needs_no_domain(tmp_path: Path) -> None:
     domain = exported(tmp_path, a=(UserUttered("hi"), BotUttered("hello")))
     assert domain == {"version": "3.1"}

@@ -114,7 +114,7 @@ PLURALS = {"name": "names", "mail": "mail addresses", "phone": "phone numbers", 
            "address": "addresses"}  # fmt: skip
 
 
-def test_the_docs_say_how_much_is_found_where_the_log_knows_nothing() -> None:
+def test_the_docs_give_the_recall_without_knowledge_of_the_log() -> None:
     """And all that it knows, which the next test is about."""
     found, every = Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     for one in planted():
@@ -131,7 +131,7 @@ def test_the_docs_say_how_much_is_found_where_the_log_knows_nothing() -> None:
 
 
 @pytest.mark.parametrize("way", ["slot", "entity", "identity"])
-def test_what_the_log_knows_is_found_wherever_it_is_said(way: str) -> None:
+def test_values_known_to_the_log_are_found_everywhere(way: str) -> None:
     for one in planted():
         done = redacted(as_known(one, way))
         instead = pseudonym(b"secret", one.value)
@@ -229,14 +229,14 @@ def test_one_pseudonym_for_a_value_in_all_conversations_and_formats(tmp_path: Pa
     assert lines[0][-1]["content"] == f"{name} in Rome (2), write to {mail}"
 
 
-def test_states_are_of_the_values_that_are_written() -> None:
+def test_states_contain_the_written_values() -> None:
     done = redacted([SlotSet("people", ["Ann Lee", "Bob"]), SlotSet("n", 2), SlotSet("ok", True)])
     slots = replay(done).slots
     assert slots["people"] == [pseudonym(b"secret", "Ann Lee"), pseudonym(b"secret", "bob")]
     assert (slots["n"], slots["ok"]) == (2, True)
 
 
-def test_what_to_leave_is_for_who_redacts(tmp_path: Path) -> None:
+def test_leave_needs_redact(tmp_path: Path) -> None:
     db = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(db) as log:
         log.record("a", UserUttered("hi"), BotUttered("hello"))
@@ -245,7 +245,7 @@ def test_what_to_leave_is_for_who_redacts(tmp_path: Path) -> None:
     assert (ran.status, "--leave needs --redact" in ran.err) == (2, True)
 
 
-def test_what_is_redacted_can_be_taken_back(tmp_path: Path) -> None:
+def test_a_person_can_be_removed_from_a_redacted_export(tmp_path: Path) -> None:
     db = f"sqlite:///{tmp_path / 'log.db'}"
     with turnlog.open(db) as log:
         for user in ("ann@example.com", "bob@example.com"):

@@ -1,7 +1,7 @@
-"""What must not be written: corruption planted in real dialogues stops the export, named.
+"""Faults planted in real dialogues stop the export, which names them.
 
-Each kind is planted in several dialogues; nothing at all is written, and the conversation and
-the turn that are named are those it was planted in.
+Each kind is planted in several dialogues; nothing is written, and the message names the
+conversation and the turn of the fault.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Kind(NamedTuple):
 
     @property
     def is_of_pairs(self) -> bool:
-        """Whether there is nothing to write before something is planted."""
+        """Whether nothing can be written before the planting."""
         return self.format == "openai-dpo" or bool(self.settings)
 
 
@@ -78,7 +78,7 @@ def removed(events: Events, index: int, *, turn: int | None = None) -> Planted:
 
 def orphan_result(events: Events) -> Planted:
     at = nth(events, e.BotUttered)
-    return inserted(events, at + 1, e.ToolReturned("ok", call_id="nobody's"))
+    return inserted(events, at + 1, e.ToolReturned("ok", call_id="unknown"))
 
 
 def unanswered_call(events: Events) -> Planted:
@@ -105,7 +105,7 @@ def no_assistant(events: Events) -> Planted:
 
 
 def broken_alternation(events: Events) -> Planted:
-    """A message of the user that nothing answers before the next one."""
+    """A message of the user without an answer before the next one."""
     users = [i for i, (_, event) in enumerate(events) if isinstance(event, e.UserUttered)]
     before, after = users[1], users[2]
     said = (e.BotUttered, e.ToolCalled, e.ToolReturned)
@@ -214,7 +214,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
 
 
 def first_form(**called: Any) -> Callable[[Events], Planted]:
-    """A call in the API's first form after an answer; nobody answers it."""
+    """A call in the API's first form after an answer, without a result."""
     return new(e.BotUttered, e.BotUttered(None, extra={"function_call": called}))
 
 
@@ -241,7 +241,7 @@ KINDS: dict[str, Kind] = {
     "broken alternation of pairs": Kind("sgd", "alpaca", broken_alternation),
     "empty message": Kind("sgd", "openai", of_kind(e.UserUttered, text="")),
     "blank answer": Kind("sgd", "alpaca", of_kind(e.BotUttered, text=" \n")),
-    "text that is none": Kind("sgd", "trl", of_kind(e.UserUttered, text=None, extra={"text": NAN})),
+    "invalid text": Kind("sgd", "trl", of_kind(e.UserUttered, text=None, extra={"text": NAN})),
     "content that is not a text": Kind(
         "tau", "openai", new(e.UserUttered, e.SystemInstructed(extra={"content": 5}))
     ),
@@ -255,14 +255,14 @@ KINDS: dict[str, Kind] = {
     "unknown role": Kind(
         "tau", "openai", new(e.UserUttered, e.SystemInstructed("x", extra={"role": "wizard"}))
     ),
-    "weight that is none": Kind("tau", "openai", of_kind(e.BotUttered, extra={"weight": 7})),
-    "span outside of the text": Kind("sgd", "sgd", lambda events: a_span(events, outside)),
+    "invalid weight": Kind("tau", "openai", of_kind(e.BotUttered, extra={"weight": 7})),
+    "span outside the text": Kind("sgd", "sgd", lambda events: a_span(events, outside)),
     "span around another value": Kind("sgd", "sgd", lambda events: a_span(events, shifted)),
     "span in a story": Kind("sgd", "rasa-stories", lambda events: a_span(events, outside)),
     "slot of no service": Kind("sgd", "sgd", new(e.SlotSet, e.SlotSet("Planted_1.x", ["y"]))),
     "slot value beyond JSON": Kind("sgd", "sgd", of_kind(e.SlotSet, value=[NAN])),
     "slot not in the schema": Kind("understood", "rasa-stories", undeclared_slot),
-    "entity outside of the text": Kind(
+    "entity outside the text": Kind(
         "understood", "rasa-nlu", lambda events: an_entity(events, outside)
     ),
     "entity around another value": Kind(
@@ -274,7 +274,7 @@ KINDS: dict[str, Kind] = {
     "call among the parts": Kind(
         "tau", "openai", parts(e.BotUttered, {"type": "tool_use", "id": "c", "name": "f"})
     ),
-    "part that nobody knows": Kind("tau", "openai", parts(e.UserUttered, {"type": "nonsense"})),
+    "unknown part": Kind("tau", "openai", parts(e.UserUttered, {"type": "nonsense"})),
     "part of no type": Kind("tau", "trl", parts(e.UserUttered, {"type": 5})),
     "text part without a text": Kind("tau", "openai", parts(e.UserUttered, {"type": "text"})),
     "parts that are blank": Kind(
@@ -295,7 +295,7 @@ KINDS: dict[str, Kind] = {
             e.UserUttered, {"type": "input_audio", "input_audio": {"data": "x", "format": "ogg"}}
         ),
     ),
-    "file that is none": Kind("tau", "openai", parts(e.UserUttered, {"type": "file", "file": 5})),
+    "invalid file": Kind("tau", "openai", parts(e.UserUttered, {"type": "file", "file": 5})),
     "refusal of the user": Kind(
         "tau",
         "openai",
@@ -416,7 +416,7 @@ def _understood(event: e.MessageAnnotated, text: str) -> e.MessageUnderstood:
 
 
 def renumbered(events: Iterable[tuple[int | None, Any]]) -> tuple[e.Event, ...]:
-    """The events, with what names an event naming its new number."""
+    """The events, with renumbered references between them."""
     events = list(events)
     new = {old: number for number, (old, _) in enumerate(events, 1) if old is not None}
     made = []

@@ -1,4 +1,4 @@
-"""Every format on real conversations, each before a judge of its own.
+"""Every format on real conversations, each with its own judge.
 
 The judges: the types of the `openai` package and stricter checks, `datasets`, Rasa's own YAML
 schemas, and a check that the sides take turns. With TURNLOG_FAULTS=long Rasa's schemas judge
@@ -66,7 +66,7 @@ def corpus_db(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Ca
 
 
 def made_up(folders: pytest.TempPathFactory) -> Path:
-    """A file of chats that nobody held."""
+    """A file of made-up chats."""
     file = folders.mktemp("chats") / "chats.jsonl"
     lines = (json.dumps(chat) + "\n" for chat in chats(Random(3), MADE_UP))
     file.write_text("".join(lines))
@@ -98,20 +98,20 @@ def exported(
 
 @corpora
 def test_chat_messages_are_of_openais_types_and_stricter(corpus, exported):
-    out, told = exported(corpus, "openai")
+    out, report = exported(corpus, "openai")
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     for line in lines:
         judge(line["messages"])
         assert list(strictly_wrong(line["messages"])) == [], line["id"]
-    assert len(lines) + len(told["nothing"]) == CONVERSATIONS[corpus]
-    assert told["nothing"] == []
+    assert len(lines) + len(report["nothing"]) == CONVERSATIONS[corpus]
+    assert report["nothing"] == []
 
 
 def strictly_wrong(messages: list[dict[str, Any]]) -> Iterator[str]:
-    """What OpenAI's types let through."""
+    """Faults that OpenAI's types permit."""
     calls: Counter[str] = Counter()
     if not any(message["role"] == "assistant" for message in messages):
-        yield "nobody answers"
+        yield "no answer"
     for message in messages:
         if message["role"] == "tool":
             calls[message["tool_call_id"]] -= 1
@@ -132,9 +132,9 @@ def strictly_wrong(messages: list[dict[str, Any]]) -> Iterator[str]:
 @chatty
 @pytest.mark.parametrize("format", ["openai", "trl", "parquet"])
 def test_datasets_reads_back_what_was_written(corpus, format, exported, loaded):
-    out, told = exported(corpus, format)
+    out, report = exported(corpus, format)
     rows = loaded(out)
-    assert len(rows) == told["examples"] == CONVERSATIONS[corpus]
+    assert len(rows) == report["examples"] == CONVERSATIONS[corpus]
     source = exported(corpus, "trl")[0] if format == "parquet" else out
     written = [json.loads(line) for line in source.read_text().splitlines()]
     if format == "openai":
@@ -163,7 +163,9 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], 
 
 def part(name: str) -> Any:
     """A reader that may be missing."""
-    return pytest.importorskip(name, reason=f"part not had: {name}: scripts/install test-formats")
+    return pytest.importorskip(
+        name, reason=f"part unavailable: {name}: scripts/install test-formats"
+    )
 
 
 def by_pyarrow(path: Path) -> list[Any]:
@@ -204,7 +206,7 @@ def without_nulls(value: Any) -> Any:
 
 @chatty
 def test_the_sides_of_sharegpt_strictly_take_turns(corpus, exported):
-    out, told = exported(corpus, "sharegpt")
+    out, report = exported(corpus, "sharegpt")
     examples = json.loads(out.read_text())
     for example in examples:
         said = example["conversations"]
@@ -220,12 +222,12 @@ def test_the_sides_of_sharegpt_strictly_take_turns(corpus, exported):
             if message["from"] == "observation":
                 assert before["from"] == "function_call"
         assert said[0]["from"] == "human"
-    assert len(examples) + len(told["nothing"]) == CONVERSATIONS[corpus]
+    assert len(examples) + len(report["nothing"]) == CONVERSATIONS[corpus]
 
 
 @chatty
 def test_alpaca_has_an_instruction_an_output_and_pairs(corpus, exported):
-    out, told = exported(corpus, "alpaca")
+    out, report = exported(corpus, "alpaca")
     examples = json.loads(out.read_text())
     for example in examples:
         assert example.keys() <= {"instruction", "input", "output", "system", "history"}
@@ -235,7 +237,7 @@ def test_alpaca_has_an_instruction_an_output_and_pairs(corpus, exported):
         ]:
             assert question.strip()
             assert answer.strip()
-    assert len(examples) + len(told["nothing"]) == CONVERSATIONS[corpus]
+    assert len(examples) + len(report["nothing"]) == CONVERSATIONS[corpus]
 
 
 @pytest.mark.parametrize(
@@ -254,12 +256,12 @@ def test_alpaca_has_an_instruction_an_output_and_pairs(corpus, exported):
 )
 def test_rasas_own_schemas_accept_it(corpus, format, schema, exported, rasa_schemas):
     key = schema.removesuffix(".yml")
-    out, told = exported(corpus, format)
+    out, report = exported(corpus, format)
     document = yaml.load(out.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     assert document["version"] == "3.1"
-    assert len(told["nothing"]) == (4 if corpus == "star" else 0), "four wizards did nothing"
+    assert len(report["nothing"]) == (4 if corpus == "star" else 0), "four wizards did nothing"
     if key == "stories":
-        assert len(document[key]) + len(told["nothing"]) == CONVERSATIONS[corpus]
+        assert len(document[key]) + len(report["nothing"]) == CONVERSATIONS[corpus]
         step = 1 if os.environ.get("TURNLOG_FAULTS") == "long" else 10
         document[key] = document[key][::step]
     accept(rasa_schemas, schema, document)
@@ -268,7 +270,7 @@ def test_rasas_own_schemas_accept_it(corpus, format, schema, exported, rasa_sche
 RASA = ("tracker_history", "rasa_3.6.21", "helpdesk-assistant", "kairon", "botfront")
 
 
-def test_trackers_of_rasas_own_become_training_files(shared_data, tmp_path, rasa_schemas):
+def test_rasas_own_trackers_become_training_files(shared_data, tmp_path, rasa_schemas):
     db = f"sqlite:///{tmp_path}/log.db?synchronous=OFF"
     run("import", *(shared_data / "rasa" / folder for folder in RASA), "--db", db)
     for format, schema in (
@@ -285,7 +287,7 @@ def test_trackers_of_rasas_own_become_training_files(shared_data, tmp_path, rasa
 
 
 def accept(folder: Path, schema: str, document: Any) -> None:
-    """Raises what Rasa's validation would say."""
+    """Raises the errors of Rasa's validation."""
     core = pytest.importorskip("pykwalify.core")
     logging.getLogger("pykwalify").setLevel(logging.CRITICAL)
     rules = [yaml.safe_load((folder / name).read_text()) for name in (schema, "responses.yml")]
@@ -299,7 +301,7 @@ def accept(folder: Path, schema: str, document: Any) -> None:
     validation.validate(raise_exception=True)
 
 
-def test_rasas_schema_refuses_what_is_no_story(rasa_schemas):
+def test_rasas_schema_refuses_an_invalid_story(rasa_schemas):
     from pykwalify.errors import SchemaError
 
     with pytest.raises(SchemaError):

@@ -1,4 +1,4 @@
-"""Every type of TRL's data sets, of made-up chats, before TRL's functions and `datasets`."""
+"""Every type of TRL's data sets, from made-up chats, read by TRL's functions and `datasets`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def judged(dialogue: Dialogue, random: Random) -> Dialogue:
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[dict[str, Any], Dialogue]]:
-    """Made-up chats as they came, and as they were imported and judged."""
+    """Made-up chats in their source form, and imported and judged."""
     lines = list(chats(Random(11), MADE_UP))
     file = tmp_path_factory.mktemp("chats") / "chats.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -111,7 +111,7 @@ def test_trl_knows_the_form_and_datasets_loads_each_row(
 
 
 def listed(held: Any) -> list[str]:
-    """The texts of a column; a label is none."""
+    """The texts of a column; a label has none."""
     return [text for text in (held if isinstance(held, list) else [held]) if isinstance(text, str)]
 
 
@@ -136,7 +136,7 @@ def test_each_answer_is_rendered_as_that_of_the_source(
 
 
 def cuts(messages: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A chat cut before and behind each run of the assistant's messages."""
+    """A chat, cut before and after each run of the assistant's messages."""
     answers = [at for at, one in enumerate(messages) if one["role"] == "assistant"]
     ends = [at for at, after in pairwise([*answers, -1]) if after != at + 1]
     begins = [at for before, at in pairwise([-2, *answers]) if before != at - 1]
@@ -163,7 +163,7 @@ def whole(template: Template, row: dict[str, Any], name: str) -> str:
     return template.apply_chat_template(row["prompt"] + row[name], tools=row.get("tools"))
 
 
-def test_what_trl_unpairs_is_what_is_written_unpaired(trl: Path, rows: Any) -> None:
+def test_unpaired_rows_equal_those_that_trl_unpairs(trl: Path, rows: Any) -> None:
     pairs = lines(rows("preference", True))
     datasets = pytest.importorskip("datasets")
     unpaired = module("trl.data_utils").unpair_preference_dataset(datasets.Dataset.from_list(pairs))

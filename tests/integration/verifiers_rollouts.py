@@ -1,7 +1,7 @@
 """Run by verifiers' own Python: what verifiers makes of a log's conversations, as JSON.
 
 Arguments: the log's file, and a folder with the module `support_chats` of docs/training.md. The
-model is made up: it does what the record has, but at random says nothing instead.
+model is made up: it repeats the record, but at random says nothing instead.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def called(made: tuple[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 async def rolled_out(seed: int | None = None, **agent: Any) -> list[dict[str, Any]]:
-    """The log's tasks in the order of the seed, each with what became of it."""
+    """The log's tasks in the order of the seed, each with its outcome."""
     with made_up_model() as model:
         model.says = Answers(model, seed)
         given = {"taskset": {"id": "support_chats", "db": DB}, "agent": agent}
@@ -93,7 +93,7 @@ async def main() -> None:
         "cut": await rolled_out(max_turns=2),
         "seeds": [await rolled_out(seed) for seed in (1, 2, 1)],
         "silent": refused(db=DB, ids=["silent"]),
-        "nobody": refused(db=DB, ids=["nobody"]),
+        "missing": refused(db=DB, ids=["missing"]),
         "no log": refused(db=f"{DB}.not"),
     }
     print(json.dumps(shown))

@@ -1,4 +1,4 @@
-"""NaifJs's sessions come out as JavaScript would write them; Node.js is the judge."""
+"""NaifJs's sessions are written as JavaScript writes them; Node.js is the judge."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ writeFileSync(process.argv[1], JSON.stringify(judged));
 
 
 def judged(node, folder: Path, texts: list[str]) -> list[str]:
-    """What Node.js makes of each text."""
+    """Node.js's output for each text."""
     file = folder / "texts.json"
     file.write_text(json.dumps(texts))
     node.run(JUDGE, str(file))
@@ -234,13 +234,13 @@ files = objects(entries)
 @example(['{"": {"unit": "", "state": "", "time": -1.8e305}}'])
 @example([r'{"": {}, "\"\"": {}, "\ud800": {}, "\\ud800": {}, "\"\\ud800\"": {}}'])
 @given(st.lists(files, min_size=1, max_size=8))
-def test_sessions_come_out_as_javascript_writes_them(node, tmp_path_factory, texts):
+def test_sessions_are_written_as_javascript_writes_them(node, tmp_path_factory, texts):
     folder = tmp_path_factory.mktemp("naif")
     for text, expected in zip(texts, judged(node, folder, texts), strict=True):
         assert carried(text, folder) == expected
 
 
-def test_the_documentation_s_two_users_come_out_byte_for_byte(node, tmp_path):
+def test_the_documentations_two_users_round_trip_byte_for_byte(node, tmp_path):
     (expected,) = judged(node, tmp_path, [DOCUMENTED])
     assert carried(DOCUMENTED, tmp_path) == expected
     assert carried(expected, tmp_path) == expected
@@ -248,7 +248,7 @@ def test_the_documentation_s_two_users_come_out_byte_for_byte(node, tmp_path):
 
 @settings(max_examples=300, deadline=None)
 @given(values)
-def test_what_is_written_reads_as_the_same_and_is_written_the_same(text):
+def test_a_written_file_reads_and_writes_back_the_same(text):
     once = stringify(parse(text), "  ")
     assert stringify(parse(once), "  ") == once
     assert stringify(parse(stringify(parse(text))), "  ") == once
@@ -293,7 +293,7 @@ def test_the_same_file_again_is_unchanged_and_another_is_refused(log, tmp_path):
     assert [refused.conversation for refused in done.refused] == ["103034393"]
 
 
-def test_only_what_changed_is_laid_over_the_entry(log):
+def test_only_changes_are_applied_to_the_entry(log):
     before = json.loads(exported(log))
     log.record(
         "34824744",
@@ -321,7 +321,7 @@ def test_a_session_begun_here_is_an_entry_as_naifjs_makes_one(log):
     log.record(
         "-100123", ThreadStarted(unit="u", state="s"), VariableSet(unit="u", name="n", value=1)
     )
-    log.record("nobody", UserUttered("no thread"))
+    log.record("someone", UserUttered("no thread"))
     log.record("-100123", ThreadEnded())
     sessions = json.loads(exported(log))
     assert list(sessions) == ["34824744", "103034393", "-100123"]
@@ -357,14 +357,14 @@ def test_a_corrupt_file_is_refused_whole(tmp_path, text, why):
         assert list(log.ids()) == []
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_utf_8_are_refused(tmp_path):
     file = tmp_path / "sessions.json"
     file.write_bytes(b'{"1": {"unit": "\xff"}}')
     with pytest.raises(FormatError, match="UTF-8"):
         list(codec("naif").read(file))
 
 
-def test_an_entry_that_is_no_object_is_refused_by_name_and_the_rest_goes_in(tmp_path):
+def test_an_entry_that_is_not_an_object_is_refused_by_name_and_the_rest_is_stored(tmp_path):
     file = tmp_path / "sessions.json"
     file.write_text('{"a": null, "b": {}, "c": 5, "": {"unit": "u", "state": "s"}}')
     with turnlog.open("memory:") as log:

@@ -1,4 +1,4 @@
-"""Broken and hostile files: file, line and field are named, and all else is read."""
+"""Broken and hostile files: messages name file, line and field, and everything else is read."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ BROKEN_LINES = {
     "no JSON at all": ("hello", None, "column 1"),
     "another format": ('{"messages":[]}', "format", "missing"),
     "a newer version": (line("x").replace("turnlog/1", "turnlog/2"), "format", "newer"),
-    "a foreign format": (line("x").replace("turnlog/1", "spss"), "format", "not turnlog's"),
-    "a key that stands twice": (
+    "a foreign format": (line("x").replace("turnlog/1", "spss"), "format", "expected turnlog/1"),
+    "a duplicate key": (
         line("x", uttered('"text":"a","text":"b"')),
         "text",
         "duplicate key",
@@ -105,12 +105,12 @@ KEPT = {
     "one in a text": uttered('"text":"a\\ud83dz"'),
     "a time that is not a number": uttered('"text":"a","timestamp":NaN'),
     "a NUL": uttered('"text":"a\\u0000b"'),
-    "fields nobody knows": uttered('"text":"a","extra":{"stray":[1.0,1,true,null]}'),
+    "unknown fields": uttered('"text":"a","extra":{"stray":[1.0,1,true,null]}'),
 }
 
 
 @pytest.mark.parametrize("kind", KEPT)
-def test_what_json_can_say_comes_out_as_it_came(tmp_path: Path, kind: str) -> None:
+def test_valid_json_round_trips_unchanged(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text(line("x", KEPT[kind]) + "\n")
     (dialogue,), errors = read(path, "jsonl")
@@ -155,7 +155,7 @@ def test_a_role_that_no_format_has_is_named() -> None:
 
 
 @pytest.mark.parametrize("limit", ["conversation_bytes", "event_bytes"])
-def test_what_is_too_big_is_named(tmp_path: Path, limit: str) -> None:
+def test_an_oversized_value_is_named(tmp_path: Path, limit: str) -> None:
     path = tmp_path / "log.jsonl"
     big = line("big", uttered('"text":"' + "x" * 5000 + '"'))
     path.write_text(f"{line('before')}\n{big}\n{line('after')}\n")
@@ -224,7 +224,7 @@ def test_a_document_that_is_broken_inside_names_the_line(tmp_path: Path, name: s
 
 
 ODD = {
-    "a key that stands twice": ('"hi"', '"hi","odd":1,"odd":2', "odd"),
+    "a duplicate key": ('"hi"', '"hi","odd":1,"odd":2', "odd"),
     "nesting": ('"hi"', '"hi","odd":' + "[" * DEEP + "]" * DEEP, None),
     "NaN": ('"hi"', '"hi","odd":NaN', "odd"),
     "5,000 digits": ('"hi"', '"hi","odd":' + "9" * 5000, "odd"),
@@ -235,7 +235,7 @@ ODD = {
 
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_one_odd_conversation_spoils_no_other(tmp_path: Path, name: str, kind: str) -> None:
+def test_one_odd_conversation_does_not_affect_others(tmp_path: Path, name: str, kind: str) -> None:
     found, odd, field = ODD[kind]
     path = tmp_path / "data.json"
     head, second, third = DOCUMENTS[name].split(found)[0], *DOCUMENTS[name].split(found)[1:3]
@@ -262,7 +262,7 @@ def test_a_conversation_over_the_limit_is_refused_by_name(tmp_path: Path, name: 
     assert "more than 2,000 bytes" in error.why
 
 
-def test_a_dialogue_id_that_stands_twice_in_an_object_is_named(tmp_path: Path) -> None:
+def test_a_duplicate_dialogue_id_in_an_object_is_named(tmp_path: Path) -> None:
     path = tmp_path / "data.json"
     one = json.dumps(multiwoz())
     path.write_text(f'{{"a": {one},\n"a": {one},\n"b": {one}}}')
@@ -275,7 +275,7 @@ def test_a_dialogue_id_that_stands_twice_in_an_object_is_named(tmp_path: Path) -
     "text", ["", " ", "[", "{", "[]", "{}", "null", "[1,", '{"a"', "\0", "\ufeff"]
 )
 @pytest.mark.parametrize("name", ["jsonl", "openai", "sgd", "multiwoz"])
-def test_next_to_nothing_gives_nothing_and_no_unexpected_error(
+def test_a_nearly_empty_file_gives_no_unexpected_error(
     tmp_path: Path, name: str, text: str
 ) -> None:
     path = tmp_path / "x.json"
@@ -300,7 +300,7 @@ def test_reading_takes_the_memory_of_one_conversation(tmp_path: Path) -> None:
     assert peak(600) < 1.2 * peak(60) + 100_000
 
 
-def test_a_conversation_that_is_refused_for_its_size_is_not_held(tmp_path: Path) -> None:
+def test_a_conversation_refused_for_its_size_is_not_kept_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "data.json"
     path.write_text('[{"dialogue_id":"x","services":["' + "y" * 30_000_000 + '"]}]')
     tracemalloc.start()

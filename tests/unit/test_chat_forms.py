@@ -1,4 +1,4 @@
-"""What chats are written as, format by format: their text or a fault, never an empty message."""
+"""Chats in each format: their text or a fault, never an empty message."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def made(folder: Path, format: str, *messages: Any, **options: Any) -> Any:
 
 
 def last_answer(format: str, content: Any) -> str:
-    """What a text format has the assistant say at last."""
+    """The assistant's last words in a text format."""
     if format == "alpaca":
         return str(content["output"])
     if format == "sharegpt":
@@ -61,13 +61,13 @@ ANSWERS = {
     "an answer that was spoken": (
         {"content": None, "audio": {"id": "a", "transcript": "Rain."}}, "Rain."
     ),
-    "an image beside words": ({"content": [IMAGE, {"type": "text", "text": "see"}]}, "see"),
+    "an image with words": ({"content": [IMAGE, {"type": "text", "text": "see"}]}, "see"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("format", TEXTS)
 @pytest.mark.parametrize("name", ANSWERS)
-def test_formats_of_texts_have_the_text_of(name: str, format: str, tmp_path: Path) -> None:
+def test_formats_of_texts_contain_the_text_of(name: str, format: str, tmp_path: Path) -> None:
     answer, text = ANSWERS[name]
     example = made(tmp_path, format, HI, {"role": "assistant", **answer})
     assert last_answer(format, example.content) == text
@@ -82,7 +82,7 @@ WORDLESS = {
     "a call among the parts": {
         "content": [{"type": "text", "text": "x"}, {"type": "tool_use", "id": "c", "name": "f"}]
     },
-    "a part that nobody knows": {"content": [{"type": "nonsense"}]},
+    "an unknown part": {"content": [{"type": "nonsense"}]},
     "a broken call of the first form": {"content": "x", "function_call": {"name": 5}},
 }
 
@@ -121,7 +121,7 @@ def test_calls_in_the_first_form_are_calls(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "thinking"])
-def test_what_a_model_thought_is_where_templates_read_it(name: str, tmp_path: Path) -> None:
+def test_reasoning_is_written_where_templates_read_it(name: str, tmp_path: Path) -> None:
     thought = {"role": "assistant", "content": "hi", name: "hm"}
     for format in ("trl", "parquet"):
         example = made(tmp_path, format, HI, thought)
@@ -133,14 +133,14 @@ def test_what_a_model_thought_is_where_templates_read_it(name: str, tmp_path: Pa
     assert made(tmp_path, "sharegpt", HI, thought).lost["assistant.reasoning_content"] == 1
 
 
-def test_thoughts_alone_are_no_message(tmp_path: Path) -> None:
+def test_reasoning_alone_is_not_a_message(tmp_path: Path) -> None:
     thought = {"role": "assistant", "content": None, "reasoning_content": "hm"}
     example = made(tmp_path, "trl", HI, thought, {"role": "assistant", "content": "hi"})
     assert [one["content"] for one in example.content["messages"]] == ["hi", "hi"]
     assert example.lost["thoughts without an answer"] == 1
 
 
-def test_thoughts_among_the_parts_are_thoughts(tmp_path: Path) -> None:
+def test_reasoning_among_the_parts_is_recognised(tmp_path: Path) -> None:
     parts = [
         {"type": "thinking", "thinking": "hm", "signature": "x"},
         {"type": "text", "text": "a"},
@@ -153,7 +153,7 @@ def test_thoughts_among_the_parts_are_thoughts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("results", [("a", "b", "c"), ("c", "a", "b"), ("b", "c", "a")])
-def test_results_of_parallel_calls_stand_in_order_of_the_calls(
+def test_results_of_parallel_calls_are_in_the_order_of_the_calls(
     results: tuple[str, ...], tmp_path: Path
 ) -> None:
     calls = [call(id, f"city of {id}") for id in "abc"]
@@ -175,7 +175,7 @@ UNLEARNT = (
 )
 
 
-def test_an_answer_that_nobody_should_learn_keeps_its_mark_or_is_left_out(tmp_path: Path) -> None:
+def test_an_answer_of_weight_0_keeps_its_weight_or_is_omitted(tmp_path: Path) -> None:
     for format in ("openai", "trl", "parquet"):
         said = made(tmp_path, format, *UNLEARNT).content["messages"]
         assert [one.get("weight") for one in said] == [None, 0, None, 1]
@@ -188,13 +188,13 @@ def test_an_answer_that_nobody_should_learn_keeps_its_mark_or_is_left_out(tmp_pa
 
 
 ASKED = (HI, {"role": "assistant", "content": "hi"}, BYE)
-TOLD = (*ASKED[:2], BYE, {"role": "assistant", "content": None, "tool_calls": [call("a", "Rome")]},
+ENDED = (*ASKED[:2], BYE, {"role": "assistant", "content": None, "tool_calls": [call("a", "Rome")]},
         {"role": "tool", "tool_call_id": "a", "content": "1"})  # fmt: skip
 
 
 @pytest.mark.parametrize("format", ["openai", "trl", "parquet"])
-@pytest.mark.parametrize(("said", "role", "kept"), [(ASKED, "user", 2), (TOLD, "tool", 4)])
-def test_an_end_that_nobody_answers_is_noted_and_can_be_cut_off(
+@pytest.mark.parametrize(("said", "role", "kept"), [(ASKED, "user", 2), (ENDED, "tool", 4)])
+def test_an_unanswered_end_is_noted_and_can_be_cut_off(
     format: str, said: tuple[Any, ...], role: str, kept: int, tmp_path: Path
 ) -> None:
     whole = made(tmp_path, format, *said)
@@ -208,10 +208,10 @@ def test_an_end_that_nobody_answers_is_noted_and_can_be_cut_off(
 
 
 def test_calls_without_the_tools_are_noted(tmp_path: Path) -> None:
-    (what,) = (name for name in made(tmp_path, "openai", *TOLD).noted if "tools" in name)
+    (what,) = (name for name in made(tmp_path, "openai", *ENDED).noted if "tools" in name)
     assert what == "conversation with calls and without the tools that could be called"
     tool = {"type": "function", "function": {"name": "f", "parameters": {}}}
-    (example,) = codec("openai").examples(imported(tmp_path, [*TOLD], tools=[tool]))
+    (example,) = codec("openai").examples(imported(tmp_path, [*ENDED], tools=[tool]))
     assert list(example.noted) == [
         "conversation that ends with a message of the role tool; see --trim"
     ]
@@ -223,7 +223,7 @@ def calling(arguments: str) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("given", ["", " ", "{}"])
-def test_arguments_that_are_none_are_an_empty_object(given: str, tmp_path: Path) -> None:
+def test_arguments_of_none_are_an_empty_object(given: str, tmp_path: Path) -> None:
     for format, expected in (("openai", "{}"), ("trl", {}), ("parquet", {})):
         message = made(tmp_path, format, *calling(given)).content["messages"][1]
         assert message["tool_calls"][0]["function"]["arguments"] == expected
@@ -250,12 +250,12 @@ def test_a_long_number_is_written_where_arguments_are_text(number: str, tmp_path
 
 @pytest.mark.parametrize("given", ['{"n": NaN}', '{"n": -Infinity}', '{"n": "\\ud800"}'])
 @pytest.mark.parametrize("format", ["openai", *TEXTS[:3]])
-def test_what_no_json_says_is_written_nowhere(given: str, format: str, tmp_path: Path) -> None:
+def test_values_outside_json_are_not_written(given: str, format: str, tmp_path: Path) -> None:
     with pytest.raises(Unholdable, match=r"conversation 'c': turn 1: messages\[1\]"):
         made(tmp_path, format, *calling(given))
 
 
-def test_a_pretty_printed_conversation_is_one(tmp_path: Path) -> None:
+def test_a_pretty_printed_conversation_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "chat.json"
     source = {"messages": [HI, {"role": "assistant", "content": "hi\nthere"}], "id": "one"}
     path.write_text(json.dumps(source, indent=2))

@@ -12,7 +12,7 @@ from turnlog.training.select import PastConversation
 def conversation(id: str, *events: e.Event) -> PastConversation:
     numbered = enumerate(events, 1)
     return PastConversation(
-        id, tuple(RecordedEvent(id, n, 0, n, n, 0.0, event) for n, event in numbered)
+        id, 1, tuple(RecordedEvent(id, n, 0, n, n, 0.0, event) for n, event in numbered)
     )
 
 

@@ -1,4 +1,4 @@
-"""Chat dicts as messages: every member has its place, and what is wrong is named."""
+"""Chat dicts as messages: every member has its place, and faults are named."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def call(given: Any, **beside: Any) -> dict[str, Any]:
     return {"id": "c1", "type": "function", "function": {"name": "f", "arguments": given}, **beside}
 
 
-def test_an_answer_has_what_was_thought_said_refused_and_called():
+def test_an_answer_has_reasoning_text_refusal_and_calls():
     said = {
         "role": "assistant", "content": "Hm.", "reasoning_content": "think", "refusal": "no",
         "tool_calls": [call('{"a": 1}'), call("{broken")], "weight": 0,
@@ -35,7 +35,7 @@ def test_an_answer_has_what_was_thought_said_refused_and_called():
     assert message.metadata == {"weight": 0}
 
 
-def test_a_result_keeps_its_content_as_it_is():
+def test_a_result_keeps_its_content_unchanged():
     said = {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "x"}]}
     message = read_chat(said, arguments)
     assert message.parts == (ToolResult("c1", None, [{"type": "text", "text": "x"}]),)
@@ -46,7 +46,7 @@ def test_a_result_keeps_its_content_as_it_is():
     ("message", "field"),
     [
         ({"content": "x"}, "role"),
-        ({"role": "nobody"}, "role"),
+        ({"role": "unknown"}, "role"),
         ({"role": "user", "content": 5}, "content"),
         ({"role": "assistant", "refusal": 5}, "refusal"),
         ({"role": "assistant", "tool_calls": "x"}, "tool_calls"),
@@ -57,13 +57,13 @@ def test_a_result_keeps_its_content_as_it_is():
         ({"role": "tool", "tool_call_id": 5}, "tool_call_id"),
     ],
 )
-def test_what_is_wrong_is_named(message: dict[str, Any], field: str):
+def test_a_fault_is_named(message: dict[str, Any], field: str):
     with pytest.raises(InvalidMessage) as raised:
         read_chat(message, arguments)
     assert raised.value.field == field
 
 
-def test_what_a_call_says_beside_and_the_calls_of_the_users_side_are_kept():
+def test_further_members_of_a_call_and_the_users_calls_are_kept():
     chat = [
         {"role": "user", "content": None, "tool_calls": [call({}, index=3)]},
         {"role": "tool", "id": "c1", "requestor": "user", "content": "done"},
@@ -95,7 +95,7 @@ FIRST_FORM: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def test_calls_in_the_first_form_are_typed_and_come_out_as_they_came():
+def test_calls_in_the_first_form_are_typed_and_round_trip_unchanged():
     events = list(Messages().events(FIRST_FORM, "messages"))
     called = [each for each in events if isinstance(each, e.ToolCalled)]
     assert [(each.name, each.arguments, each.call_id) for each in called] == [
@@ -112,7 +112,7 @@ def test_calls_in_the_first_form_are_typed_and_come_out_as_they_came():
     assert (written.messages, written.lost) == (whole, {})
 
 
-def test_a_call_in_the_first_form_that_was_left_open_is_closed_in_it():
+def test_an_open_call_in_the_first_form_is_closed_in_it():
     said = list(messages(enumerate(Messages().events(FIRST_FORM[:2], "messages"), 1)))
     closed = [message.as_openai() for message in for_model(said)]
     assert closed == [
@@ -125,7 +125,7 @@ SOUND = {"id": "audio_1", "expires_at": 9, "data": "UklGRg==", "transcript": "It
 
 @pytest.mark.parametrize("text", [None, "It rains."])
 @pytest.mark.parametrize("audio", [SOUND, {"id": "audio_1"}, {**SOUND, "data": "UklGRh=="}, {}])
-def test_a_spoken_answer_has_its_sound_as_media_and_comes_out_as_it_came(
+def test_a_spoken_answer_has_its_sound_as_media_and_round_trips_unchanged(
     text: str | None, audio: dict[str, Any]
 ):
     said = {"role": "assistant", "content": text, "audio": audio}

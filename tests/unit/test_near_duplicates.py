@@ -27,7 +27,7 @@ Turns = list[str]
 
 
 def talk(chance: Random, turns: int = 8) -> Turns:
-    """What the two say by turns, in sentences that names somebody now and then."""
+    """Alternating messages of the two, some of which name a person."""
     name = chance.choice(NAMES)
     said = [" ".join(chance.choices(VOCABULARY, k=chance.randint(5, 11))) for _ in range(turns)]
     said[1] += f" {name}"
@@ -89,7 +89,7 @@ def placed(talks: Iterable[tuple[str, Turns] | tuple[str, Turns, str]], **plan: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_six_kinds_of_near_duplicates_stand_in_one_part(kind):
+def test_six_kinds_of_near_duplicates_are_in_one_part(kind):
     chance = Random(17)
     talks = [(f"original {number}", talk(chance)) for number in range(84)]
     planted = [(f"planted {number}", kind(said, chance)) for number, (_, said) in enumerate(talks)]
@@ -115,7 +115,7 @@ def test_nothing_moves_when_the_log_grows():
     assert before.together < after.together
 
 
-def test_what_joins_duplicates_of_different_parts_is_left_out():
+def test_a_near_duplicate_of_different_parts_is_omitted():
     chance = Random(3)
     one, other = talk(chance, 6), talk(chance, 6)
     ids = [f"c{number}" for number in range(20)]
@@ -131,7 +131,7 @@ def test_what_joins_duplicates_of_different_parts_is_left_out():
     assert left.parts == sorted([alone[first], alone[second]])
 
 
-def test_conversations_of_a_bot_that_fills_templates_are_no_cluster():
+def test_a_bots_templates_do_not_make_conversations_near():
     chance = Random(1)
     talks = []
     for number in range(400):
@@ -154,7 +154,7 @@ def test_conversations_of_a_bot_that_fills_templates_are_no_cluster():
     assert all(abs(counts[part] - 400 * share) < 60 for part, share in SPLIT.items())
 
 
-def test_a_user_stays_in_one_part_and_what_would_take_one_elsewhere_is_left_out():
+def test_a_user_stays_in_one_part_and_conflicting_conversations_are_omitted():
     chance = Random(9)
     users = [f"user {number}" for number in range(30)]
     talks = [(f"{user}, {n}", talk(chance), user) for n in range(3) for user in users]
@@ -185,7 +185,7 @@ def test_the_shares_hold_within_sampling_error():
         (("",), ("",)),
     ],
 )
-def test_what_a_bot_always_says_makes_no_duplicates(one, other):
+def test_a_bots_standard_phrases_make_no_duplicates(one, other):
     greeting = "Hello! I am the assistant of the bank, how can I help you today?"
     other = other if other is not None else (greeting, "a transfer of ten euros to my landlord")
     flip = [*map(events, (one, other))]
@@ -211,7 +211,7 @@ def test_words_are_found_in_every_script(one, other):
     assert are_near(words(one), words(other))
 
 
-def test_calls_are_something_said():
+def test_calls_count_as_words():
     calls = [[e.ToolCalled("find", {"city": city}, "c")] for city in ("Rome", "Rome", "Oslo")]
     one, same, other = map(Words.of, calls)
     assert are_near(one, same)
@@ -222,8 +222,8 @@ SAID = st.lists(st.sampled_from("abcdefghijkl"), max_size=30)
 
 
 @given(st.lists(st.tuples(SAID, SAID), max_size=12))
-def test_the_index_gives_whatever_is_near(talks: list[tuple[list[str], list[str]]]):
-    """Also where the user says nothing, or so little that it has no runs of words."""
+def test_the_index_finds_all_near_duplicates(talks: list[tuple[list[str], list[str]]]):
+    """Also if the user says nothing, or too little for a run of words."""
     found = [words(*map(" ".join, said)) for said in talks]
     rarity = Rarity(found)
     index = NearIndex()
@@ -233,7 +233,7 @@ def test_the_index_gives_whatever_is_near(talks: list[tuple[list[str], list[str]
         index.add(number, rarity.probe(each))
 
 
-def test_a_store_gives_back_what_it_was_given():
+def test_a_store_returns_the_stored_words():
     store = WordStore(BytesIO())
     kept = [words("a b c d", "e"), words(), words("f")]
     assert [store.add(each) for each in kept] == [0, 1, 2]

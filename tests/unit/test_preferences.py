@@ -1,4 +1,4 @@
-"""Pairs from what was said in the place of another answer, and evidence that contradicts itself."""
+"""Pairs from replaced answers, and contradicting evidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GOES_ON = (e.UserUttered("four"), e.BotUttered("Booked."))
 
 
 def known(*events: e.Event, shared: int = 0) -> Judgements:
-    """What is known of the answers of a conversation of these events."""
+    """What is known about the answers in these events."""
     turn, recorded = 0, []
     for number, event in enumerate(events, 1):
         turn += isinstance(event, e.UserUttered)
@@ -49,7 +49,7 @@ REWINDS = [
 
 
 @pytest.mark.parametrize("events", REWINDS)
-def test_an_answer_that_another_took_the_place_of_is_the_worse_one(events):
+def test_a_replaced_answer_is_the_worse_one(events):
     at = max(n for n, event in enumerate(events, 1) if hasattr(event, "to"))
     kind = type(events[at - 1]).__name__
     assert pairs(*events) == [("For how many?", "No.", f"{kind} {at}")]
@@ -58,7 +58,7 @@ def test_an_answer_that_another_took_the_place_of_is_the_worse_one(events):
 
 
 @pytest.mark.parametrize("events", REWINDS[:5])
-def test_what_is_said_later_takes_nothing_from_it(events):
+def test_later_messages_do_not_change_a_pair(events):
     (pair,) = pairs(*events, *GOES_ON, e.HistoryContinued(len(events)), *GOES_ON)
     assert pair[:2] == ("For how many?", "No.")
 
@@ -67,7 +67,7 @@ def test_another_question_is_another_prompt():
     assert pairs(ASKED, BAD, e.UserUtteranceReverted(0), e.UserUttered("a room?"), GOOD) == []
 
 
-def test_what_is_left_out_before_an_answer_makes_its_prompt_another():
+def test_omitted_events_before_an_answer_change_its_prompt():
     first = (e.UserUttered("I am Eve"), e.BotUttered("Hello Eve"))
     hidden = e.MessageRedacted(message=1)
     assert pairs(*first, ASKED, BAD, hidden, e.UserUtteranceReverted(0), ASKED, GOOD) == []
@@ -77,18 +77,18 @@ def test_what_is_left_out_before_an_answer_makes_its_prompt_another():
 @pytest.mark.parametrize(
     "gone", [e.MessageRedacted(message=2), e.BotFailed(), e.AnswerBrokenOff(2)]
 )
-def test_no_answer_that_was_redacted_failed_or_is_not_whole(gone):
+def test_redacted_failed_and_incomplete_answers_give_no_pair(gone):
     assert pairs(ASKED, BAD, gone, e.UserUtteranceReverted(0), ASKED, GOOD) == []
 
 
 @pytest.mark.parametrize("at", [0, 1, 4])
-def test_no_answer_that_was_erased_or_follows_what_was(at):
+def test_erased_answers_and_those_after_erased_events_give_no_pair(at):
     said = [ASKED, BAD, e.UserUtteranceReverted(0), ASKED, GOOD]
     said[at] = e.EventErased(type(said[at]).__name__)
     assert pairs(*said) == []
 
 
-def test_all_that_is_said_in_a_row_is_one_answer():
+def test_consecutive_messages_are_one_answer():
     call, result = e.ToolCalled("find", {}, "c1"), e.ToolReturned("none", "c1")
     first = (ASKED, call, result, BAD, e.BotUttered("Sorry."))
     again = (e.ToolCalled("find", {}, "c2"), e.ToolReturned("none", "c2"))
@@ -121,7 +121,7 @@ def test_each_version_of_an_answer_that_was_regenerated_is_worse_than_the_last()
     ]  # fmt: skip
 
 
-def test_what_was_edited_had_all_its_texts_before():
+def test_each_earlier_text_of_an_edited_answer_is_worse():
     said = (ASKED, e.BotUttered("No"), e.TextAdded(", never."), e.BotUttered("Bye."))
     edited = e.MessageEdited(2, "Yes."), e.MessageEdited(2, "Sure.")
     assert pairs(*said, *edited) == [
@@ -130,7 +130,7 @@ def test_what_was_edited_had_all_its_texts_before():
 
 
 @pytest.mark.parametrize("comment", [None, "as I said"])
-def test_a_rating_can_be_taken_back_and_a_comment_leaves_it(comment):
+def test_a_rating_can_be_retracted_and_a_comment_leaves_it(comment):
     events = (ASKED, BAD, e.MessageRated(2, "up"), e.MessageRated(2, None, comment))
     found = known(*events, e.MessageEdited(2, "Yes."))
     is_there = comment is not None
@@ -168,7 +168,7 @@ def test_evidence_against_evidence_is_named_and_makes_no_pair(events, evidence):
     assert found.contradictions == (Contradiction("c", tuple(kinds)),)
 
 
-def test_an_edit_outweighs_which_branch_is_looked_at():
+def test_an_edit_outweighs_the_choice_of_a_branch():
     events = (ASKED, BAD, e.MessageEdited(2, "Yes."), e.HistoryContinued(1, branch="other"), BAD)
     assert pairs(*events) == [("Yes.", "No.", "MessageEdited 3")]
     assert known(*events).contradictions == ()
@@ -182,7 +182,7 @@ def test_of_three_answers_each_left_one_is_worse_than_the_last():
     ]
 
 
-def test_what_the_shared_past_shows_is_its_holders():
+def test_evidence_in_a_shared_past_belongs_to_its_holder():
     events = (ASKED, BAD, e.MessageEdited(2, "Yes."), *GOES_ON)
     assert len(known(*events).preferences) == 1
     assert known(*events, shared=3).preferences == ()

@@ -1,4 +1,4 @@
-"""Every Rasa file of the shared data: what comes in, comes out, event by event."""
+"""Every Rasa file of the shared data: round trips, event by event."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def out(dialogue: Dialogue) -> list[Any]:
 # --- tracker JSON -------------------------------------------------------------------------------
 
 
-def test_all_26_trackers_come_out_as_they_came_in(rasa):
+def test_all_26_trackers_round_trip_unchanged(rasa):
     files = sorted((rasa / "tracker_history").glob("*.json"))
     assert len(files) == 26
     for file in files:
@@ -75,7 +75,7 @@ def test_the_state_of_a_running_rasa_is_ours_key_by_key(rasa):
     assert ours | {"events": applied["events"]} == applied
 
 
-def test_every_type_of_3_6_and_before_has_an_event_of_its_own():
+def test_every_type_of_3_6_and_before_has_its_own_event():
     # fmt: off
     documented = [
         "user", "bot", "action", "slot", "reset_slots", "restart", "session_started", "rewind",
@@ -96,7 +96,7 @@ def test_every_type_of_3_6_and_before_has_an_event_of_its_own():
         assert next(iter(to_rasa([first])))["event"] == name
 
 
-def test_what_rasa_loses_is_kept():
+def test_values_that_rasa_loses_are_kept():
     source = [
         {"event": "cancel_reminder", "timestamp": 1.0, "name": "n", "intent": "i", "entities": []},
         {"event": "export", "timestamp": 2.0, "path": "stories.yml"},
@@ -162,7 +162,7 @@ def rows(file: Path, table: str, sender: str) -> dict[str, list[Any]]:
         ),
     ],
 )  # fmt: skip
-def test_a_sql_store_comes_out_row_by_row(rasa, file, table, sender, count):
+def test_a_sql_store_round_trips_row_by_row(rasa, file, table, sender, count):
     source = rows(rasa / file, table, sender)
     _, dialogues = read(rasa / file, "rasa-sql")
     assert {dialogue.name: out(dialogue) for dialogue in dialogues} == source
@@ -205,7 +205,7 @@ def test_a_row_that_cannot_be_read_is_refused_and_the_other_conversations_are_no
 # --- Mongo --------------------------------------------------------------------------------------
 
 
-def test_botfronts_documents_come_out_as_they_came_in(rasa):
+def test_botfronts_documents_round_trip_unchanged(rasa):
     files = list((rasa / "botfront").rglob("conversation*.json"))
     assert len(files) == 3
     trackers = 0
@@ -235,7 +235,7 @@ def test_botfronts_templates_are_conversations(rasa):
     assert not unknown(dialogues)
 
 
-def test_kairons_rows_are_put_together_and_reported_one_by_one(rasa):
+def test_kairons_rows_are_joined_and_reported_one_by_one(rasa):
     file = rasa / "kairon" / "conversations_history_subset.json"
     source = json.loads(file.read_text())
     found, dialogues = read(file, "rasa-mongo")
@@ -310,7 +310,7 @@ def test_mongos_ways_to_write_a_time_are_read(tmp_path, written, time):
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "many"])
-def test_a_number_of_mongos_that_is_none_is_noted(tmp_path, value):
+def test_an_invalid_number_of_mongos_is_noted(tmp_path, value):
     file = tmp_path / "out.json"
     event = {"event": "pause", "timestamp": {"$numberDecimal": value}}
     file.write_text(json.dumps({"_id": {"$oid": "5f"}, "sender_id": "a", "events": [event]}))
@@ -350,7 +350,7 @@ def test_a_sender_id_that_is_a_number_is_taken_as_text(tmp_path, sender, name):
 
 
 @pytest.mark.parametrize("sender", ["true", "null", '{"a":1}', "[1]", '""'])
-def test_a_sender_id_that_is_none_is_refused_alone(tmp_path, sender):
+def test_an_invalid_sender_id_is_refused_alone(tmp_path, sender):
     event = '{"event":"pause","timestamp":1.0}'
     file = tmp_path / "rows.json"
     rows = f'{{"sender_id":{sender},"event":{event}}},{{"sender_id":"a","event":{event}}}'
@@ -395,7 +395,7 @@ def test_dynamodbs_json_is_read(tmp_path, text):
 
 
 @pytest.mark.parametrize("events", [{"L": [{"X": "1"}]}, {"L": [{"N": "x"}]}, {"L": 7}, {}, []])
-def test_an_item_that_is_not_dynamodbs_is_refused_by_its_place(tmp_path, events):
+def test_an_item_of_another_kind_is_refused_by_its_place(tmp_path, events):
     file = tmp_path / "out.json"
     file.write_text(json.dumps({"Item": {**ITEM, "events": events}}))
     (error,) = codec("rasa-dynamo").read(file)

@@ -56,7 +56,7 @@ json.dump(plain(jsonpickle.decode(text)), sys.stdout)
 
 
 def decoded(text: str, version: str) -> Any:
-    """What the real jsonpickle of a version makes of a document, in a process of its own."""
+    """The real jsonpickle's reading of a document, by version, in a separate process."""
     with needing("jsonpickle"):
         folder = jsonpickle_part.installed(version)
     done = subprocess.run(
@@ -117,7 +117,7 @@ def _resolved(event: dict[str, Any]) -> dict[str, Any]:
     return event
 
 
-def test_what_a_hand_edited_reference_names_wrongly_is_noted(rasa):
+def test_a_wrong_hand_edited_reference_is_noted(rasa):
     noted = {file.name: [n.field for n in read(file)[0].notes] for file in history(rasa)}
     wrong = {name: fields for name, fields in noted.items() if any("parse" in f for f in fields)}
     assert len(wrong) == 3
@@ -183,7 +183,7 @@ def test_the_last_turns_alone_can_be_written(rasa):
     assert kinds.count("UserUttered") == 1
 
 
-def test_what_jsonpickle_would_execute_is_not_written():
+def test_tags_that_jsonpickle_would_execute_are_not_written():
     bad = e.SlotSet("n", {"x": [{"py/reduce": [{"py/function": "os.system"}]}]})
     with pytest.raises(FormatError, match="command to jsonpickle's decoder"):
         pickled(Dialogue("d", (bad,)))
@@ -326,7 +326,7 @@ def test_a_document_that_is_not_hostile_is_read(tmp_path):
     assert read(file)[1].events[0].value == [1, {"a": 2}]  # type: ignore[attr-defined]
 
 
-def test_a_vanished_class_is_kept_as_what_it_was(tmp_path):
+def test_a_removed_class_keeps_its_type(tmp_path):
     file = tmp_path / "vanished.json"
     document = slot(1)
     gone = {"py/object": "rasa_core.events.Vanished", "with": {"its": "fields"}, "timestamp": 2.0}

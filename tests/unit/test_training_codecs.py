@@ -1,4 +1,4 @@
-"""Training formats by example: given events, what is written and what is counted as lost."""
+"""Training formats by example: the written rows and the counts of lost values."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_trl_has_tools_and_arguments_as_objects_and_texts_as_contents():
     assert example.lost["content of type image_url"] == 1
 
 
-def test_a_message_without_a_text_is_lost_and_no_fault():
+def test_a_message_without_a_text_is_lost_but_not_a_fault():
     example = one(
         "openai", e.UserUttered("hi"), e.BotUttered(None, {"image": "x"}), e.BotUttered("look")
     )
@@ -109,7 +109,7 @@ def test_a_message_without_a_text_is_lost_and_no_fault():
     assert example.lost["BotUttered.data.image"] == 1
 
 
-def test_an_image_with_an_empty_text_is_lost_and_no_fault():
+def test_an_image_with_an_empty_text_is_lost_but_not_a_fault():
     image = e.BotUttered("", {"image": "x", "buttons": None})
     example = one("openai", e.UserUttered("hi"), image, e.BotUttered("look"))
     assert len(example.content["messages"]) == 2
@@ -123,7 +123,7 @@ def test_a_payload_has_its_entities_in_itself():
     assert story["steps"] == [{"user": '/inform{"city": "Rome"}', "intent": "inform"}]
 
 
-def test_nobody_who_answers_is_a_fault():
+def test_a_chat_without_an_answer_is_a_fault():
     with pytest.raises(FormatError, match="turn 1: messages: no message of the assistant"):
         one("openai", e.UserUttered("hi"))
 
@@ -178,7 +178,7 @@ def test_a_session_is_a_story_and_begins_with_the_slots_it_was_given():
     assert second.content["steps"][0] == {"slot_was_set": [{"city": "Milano"}, {"people": 2}]}
 
 
-def test_nlu_has_each_intent_once_and_texts_of_several_lines_apart():
+def test_nlu_has_each_intent_once_and_long_texts_separately():
     def said(text: str, intent: str) -> tuple[e.Event, ...]:
         return e.UserUttered(text), e.MessageUnderstood(e.Intent(intent))
 
@@ -205,7 +205,7 @@ def test_nothing_to_write_is_an_empty_list():
     st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5)), max_size=3),
     st.text('ab]}{"\\ ', max_size=4),
 )
-def test_what_rasa_reads_in_an_annotated_text_is_what_was_said(text, places, value):
+def test_rasa_reads_the_original_text_from_an_annotated_one(text, places, value):
     entities = [
         e.Entity("thing", value, start, start + length)
         for start, length in places
@@ -222,7 +222,7 @@ def test_what_rasa_reads_in_an_annotated_text_is_what_was_said(text, places, val
             assert json.loads("{" + match["dict"] + "}").get("value", match["text"]) == value
 
 
-def test_typed_parts_are_written_and_what_has_no_place_is_counted() -> None:
+def test_typed_parts_are_written_and_others_are_counted() -> None:
     image = Media("image", uri="https://example.org/a.png")
     said = [
         Message("developer", (Text("be brief"),)),

@@ -1,4 +1,4 @@
-"""What of a conversation counts for training: given events, the view of them."""
+"""The events that count for training, by example."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from turnlog.training.select import PastConversation
 
 
 def recorded(*events: e.Event) -> list[e.Event]:
-    """The events as the log has them, rewinds resolved."""
+    """The events as stored, with resolved rewinds."""
     return decide("c", State(), events, history=NoHistory())[0]
 
 
@@ -50,7 +50,7 @@ REWOUND = (
 )
 
 
-def test_what_was_taken_back_is_left_out_and_the_rest_keeps_its_numbers():
+def test_rewound_events_are_omitted_and_the_rest_keeps_its_numbers():
     found = seen(*REWOUND)
     assert texts(found) == ["one", "first", "three"]
     assert found.numbers == (1, 2, 3, 4, 9)
@@ -58,7 +58,7 @@ def test_what_was_taken_back_is_left_out_and_the_rest_keeps_its_numbers():
     assert found.left_out == {"rewound": 4}
 
 
-def test_what_was_taken_back_stays_where_it_is_asked_for():
+def test_rewound_events_can_be_included():
     found = seen(*REWOUND, include=("rewound",))
     assert texts(found) == ["one", "first", "two", "three"]
     assert found.left_out == {}
@@ -70,7 +70,7 @@ def test_the_slots_are_those_of_the_log():
     assert replay(seen(*events).events).slots == replay(recorded(*events)).slots
 
 
-def test_a_turn_in_which_the_bot_failed_is_left_out_but_for_its_slots():
+def test_a_failed_turn_is_omitted_except_for_its_slots():
     events = (
         e.UserUttered("one"), e.BotUttered("first"),
         e.UserUttered("two"), e.SlotSet("city", "Rome"), e.BotFailed("error", "boom"),
@@ -84,7 +84,7 @@ def test_a_turn_in_which_the_bot_failed_is_left_out_but_for_its_slots():
     assert texts(seen(*events, include=("errors",))) == ["one", "first", "two", "three", "third"]
 
 
-def test_a_turn_with_a_redacted_message_is_left_out_whatever_is_asked_for():
+def test_a_turn_with_a_redacted_message_is_always_omitted():
     events = (
         e.UserUttered("my number is 5"), e.BotUttered("5, fine"), e.UserUttered("bye"),
         e.MessageRedacted(1),
@@ -95,7 +95,7 @@ def test_a_turn_with_a_redacted_message_is_left_out_whatever_is_asked_for():
         assert found.left_out == {"redacted": 2}
 
 
-def test_before_the_first_turn_only_the_redacted_message_goes():
+def test_before_the_first_turn_only_the_redacted_message_is_omitted():
     found = seen(e.BotUttered("secret"), e.BotUttered("hello"), e.MessageRedacted(1))
     assert texts(found) == ["hello"]
 
@@ -103,7 +103,7 @@ def test_before_the_first_turn_only_the_redacted_message_goes():
 def test_an_edited_text_is_used_and_places_in_the_old_one_are_dropped():
     found = seen(
         e.UserUttered("to Rome now"),
-        e.MessageUnderstood(
+        e.MessageUnderseen(
             e.Intent("go"),
             (e.Entity("city", "Rome", 3, 7), e.Entity("when", "now", 8, 11)),
             message=1,
@@ -111,22 +111,22 @@ def test_an_edited_text_is_used_and_places_in_the_old_one_are_dropped():
         e.MessageEdited(1, "to Rome today"),
     )
     assert texts(found) == ["to Rome today"]
-    understood = found.events[1]
-    assert isinstance(understood, e.MessageUnderstood)
-    assert [(x.entity, x.start) for x in understood.entities] == [("city", 3), ("when", None)]
+    underseen = found.events[1]
+    assert isinstance(underseen, e.MessageUnderseen)
+    assert [(x.entity, x.start) for x in underseen.entities] == [("city", 3), ("when", None)]
 
 
-def test_what_events_name_is_numbered_anew():
+def test_references_between_events_are_renumbered():
     found = seen(
         *REWOUND,
-        e.MessageUnderstood(e.Intent("three"), message=9),
+        e.MessageUnderseen(e.Intent("three"), message=9),
         e.MessageAnnotated((e.Frame("s"),), message=5),
         e.ToolCalled("t", cause=9),
     )
-    user, understood, call = found.events[4:]
+    user, underseen, call = found.events[4:]
     assert isinstance(user, e.UserUttered)
-    assert isinstance(understood, e.MessageUnderstood)
-    assert understood.message == 5
+    assert isinstance(underseen, e.MessageUnderseen)
+    assert underseen.message == 5
     assert call.cause == 5
     assert found.numbers == (1, 2, 3, 4, 9, 10, 12)
 
@@ -134,12 +134,12 @@ def test_what_events_name_is_numbered_anew():
 @pytest.mark.parametrize(
     "text", ["train=0.5", "train=0.5,train=0.5", "../x=1", "a=1.0,b=0", "a=nan", "a=x", "", "a=2"]
 )
-def test_shares_that_make_no_split_are_refused(text: str):
+def test_invalid_shares_are_refused(text: str):
     with pytest.raises(FormatError, match="--split"):
         parts(text)
 
 
-def test_only_what_is_left_out_can_be_included():
+def test_only_omitted_kinds_can_be_included():
     assert included("redacted, errors, rewound") == ["rewound", "errors", "redacted"]
     with pytest.raises(FormatError, match="deleted"):
         included("deleted")
@@ -148,8 +148,9 @@ def test_only_what_is_left_out_can_be_included():
 def test_the_same_words_and_users_in_two_parts_are_leaks():
     leaks = Leaks()
     for name, id in (("train", "a"), ("test", "b"), ("train", "c")):
-        stood = PastConversation(id, tuple(numbered(e.UserIdentified("u"), e.UserUttered("hello"))))
-        leaks.look(name, stood, Dialogue(id, counted(stood.recorded).events))
+        said = numbered(e.UserIdentified("u"), e.UserUttered("hello"))
+        seen = PastConversation(id, 1, tuple(said))
+        leaks.look(name, seen, Dialogue(id, counted(seen.recorded).events))
     counts, named = leaks.found()
     assert counts == {"text": 1, "user": 1}
     assert [leak.conversations for leak in named] == [["b", "a"], ["b", "a"]]

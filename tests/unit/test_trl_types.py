@@ -39,7 +39,7 @@ TALK = (
 
 
 def exported(folder: Path, *events: e.Event, format: str = "trl", **settings: Any) -> list[Any]:
-    """What an export of one conversation writes, without the evidence."""
+    """The rows of an export of one conversation, without the evidence."""
     rows = written(folder, *events, format=format, **settings)
     return [{name: held for name, held in row.items() if name != "evidence"} for row in rows]
 
@@ -55,7 +55,7 @@ def written(folder: Path, *events: e.Event, format: str = "trl", **settings: Any
 
 
 def noted(folder: Path) -> list[Any]:
-    """The manifest's entries of what was exported last."""
+    """The manifest's entries of the last export."""
     entries: list[Any] = json.loads((folder / "examples.jsonl.manifest.json").read_text())[
         "examples"
     ]
@@ -74,7 +74,7 @@ def test_language_is_a_whole_conversation(tmp_path):
     ]
 
 
-def test_a_prompt_is_what_an_answer_answers(tmp_path):
+def test_a_prompt_precedes_each_answer(tmp_path):
     prompts = [[QUESTION], [QUESTION, CALLED, RESULT], [QUESTION, CALLED, RESULT, RAIN, THANKS]]
     rows = exported(tmp_path, *TALK, type="prompt")
     assert rows == [{"prompt": prompt, "tools": [TOOL]} for prompt in prompts]
@@ -83,7 +83,7 @@ def test_a_prompt_is_what_an_answer_answers(tmp_path):
     assert texts[0] == {"prompt": "User: rain?\n\nAssistant:"}
 
 
-def test_a_completion_is_an_answer_that_may_be_learnt(tmp_path):
+def test_a_completion_is_an_answer_not_of_weight_0(tmp_path):
     rows = exported(tmp_path, *TALK, type="completion")
     assert [row["completion"] for row in rows] == [[CALLED], [RAIN], [WELCOME]]
     assert rows[1]["prompt"] == [QUESTION, CALLED, RESULT]
@@ -129,7 +129,7 @@ def test_a_preference_has_the_last_answer_and_each_before_it(tmp_path):
 
 
 @pytest.mark.parametrize("standard", [False, True])
-def test_a_row_says_what_shows_it(tmp_path, standard):
+def test_a_row_names_its_evidence(tmp_path, standard):
     rows = written(tmp_path, *REWRITTEN, type="preference", standard=standard)
     assert [row["evidence"] for row in rows] == [["MessageRegenerated 8"], ["MessageEdited 9"]]
     assert "evidence" not in written(tmp_path, *REWRITTEN, type="completion")[0]
@@ -152,7 +152,7 @@ def test_openais_preferences_have_the_same_pairs(tmp_path):
 RATED = (*TALK, e.MessageRated(3, "up"), e.MessageRated(5, 1), e.MessageRated(7, "thumbs_down"))
 
 
-def test_unpaired_are_both_of_each_pair_and_what_was_rated(tmp_path):
+def test_unpaired_rows_are_both_of_each_pair_and_rated_answers(tmp_path):
     rows = exported(tmp_path, *REWRITTEN, e.MessageRated(5, -1), type="unpaired")
     labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
     assert labels == [
@@ -167,7 +167,7 @@ def test_unpaired_are_both_of_each_pair_and_what_was_rated(tmp_path):
     }
 
 
-def test_a_rating_is_of_the_answer_as_it_was_then(tmp_path):
+def test_a_rating_applies_to_the_answer_at_that_time(tmp_path):
     said = (*TALK, e.MessageRated(7, "down"), e.MessageEdited(7, "Any time!"))
     rows = exported(tmp_path, *said, e.MessageRated(7, None), type="unpaired")
     labels = [(row["completion"][0]["content"], row["label"]) for row in rows]
@@ -177,7 +177,7 @@ def test_a_rating_is_of_the_answer_as_it_was_then(tmp_path):
 
 
 @pytest.mark.parametrize("rating", [3, 0.5, "hm", None])
-def test_a_rating_that_says_neither_is_no_verdict(tmp_path, rating):
+def test_a_rating_that_says_neither_is_not_a_verdict(tmp_path, rating):
     assert exported(tmp_path, *TALK, e.MessageRated(5, rating), type="unpaired") == []
 
 
@@ -254,13 +254,13 @@ def test_answers_on_several_branches_are_judged_each(tmp_path):
     ]  # fmt: skip
 
 
-def test_steps_end_before_one_that_nobody_judged(tmp_path):
+def test_steps_end_before_one_without_a_judgement(tmp_path):
     said = (*TALK, e.MessageRated(5, 1), e.MessageRated(7, 1))
     rows = exported(tmp_path, *said, type="stepwise")
     assert [row["completions"] for row in rows] == [[WELCOME]]
 
 
-def test_what_was_taken_back_or_redacted_is_in_no_pair(tmp_path):
+def test_rewound_and_redacted_answers_are_not_in_pairs(tmp_path):
     edited = e.MessageEdited(7, "Any time!")
     redacted = (*TALK, edited, e.MessageRedacted(message=7))
     assert exported(tmp_path, *redacted, type="preference") == []
@@ -280,7 +280,7 @@ def test_a_forks_pair_has_its_whole_prompt(tmp_path):
     assert len(row["prompt"]) == 5
 
 
-def test_a_type_that_trl_does_not_have_is_named():
+def test_an_unknown_type_is_named():
     with pytest.raises(FormatError, match="--type: unknown type 'reward'; known: lang"):
         list(codec("trl", type="reward").examples(Dialogue("c", TALK)))
 
@@ -288,6 +288,6 @@ def test_a_type_that_trl_does_not_have_is_named():
 @pytest.mark.parametrize(
     ("format", "name"), [("sgd", "trim"), ("openai", "type"), ("jsonl", "turns")]
 )
-def test_a_setting_that_a_format_does_not_have_is_refused(format, name):
+def test_an_unknown_setting_is_refused(format, name):
     with pytest.raises(FormatError, match=f"unknown setting of the format '{format}'"):
         ExportPlan(format, 0, settings={name: 1}).codec()

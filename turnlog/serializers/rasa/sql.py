@@ -129,7 +129,7 @@ def _connected(source: str) -> tuple[Any, str]:
 
         return psycopg.connect(f"postgresql://{rest}"), _TABLES_OF_SCHEMA
     why = (
-        f"cannot read databases of the kind {scheme!r}; known: sqlite, postgresql, redis; "
+        f"{scheme!r} databases cannot be read; known: sqlite, postgresql, redis; "
         "export it to a file"
     )
     raise FormatError(why, file=source)
