@@ -163,9 +163,7 @@ def loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], 
 
 def part(name: str) -> Any:
     """A reader that may be missing."""
-    return pytest.importorskip(
-        name, reason=f"part unavailable: {name}: scripts/install test-formats"
-    )
+    return pytest.importorskip(name, reason=f"part not had: {name}: scripts/install test-formats")
 
 
 def by_pyarrow(path: Path) -> list[Any]:
