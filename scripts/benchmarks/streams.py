@@ -77,7 +77,7 @@ def _since(moment: Any) -> float:
     return (time.monotonic_ns() - int(moment)) / 1e6
 
 
-# --- the plain WebSocket, in a process of its own -------------------------------------------------
+# --- the plain WebSocket, in a separate process ---------------------------------------------------
 
 
 class PlainServer:

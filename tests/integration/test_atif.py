@@ -343,7 +343,10 @@ def said(path: Path) -> list[tuple[str, str | None, list[str]]]:
 
 BAD = {
     "no agent": ({"agent": None}, "agent: cannot be None"),
-    "another version": ({"schema_version": "ATIF-v2.0"}, "schema_version: 'ATIF-v2.0' is no"),
+    "another version": (
+        {"schema_version": "ATIF-v2.0"},
+        "schema_version: 'ATIF-v2.0' is not version 1",
+    ),
     "steps no list": ({"steps": {}}, "steps: cannot be {}"),
     "a step no object": ({"steps": [3]}, "steps[0].source: expected an object"),
     "an unknown source": (

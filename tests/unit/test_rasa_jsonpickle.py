@@ -277,7 +277,7 @@ READ = """
 import os, sys, pathlib
 import turnlog.serializers.formats, turnlog.serializers.shared.codec
 import turnlog.serializers.rasa.dialogue as codec, turnlog.errors
-# What a first read does once, msgspec's reading of its own types, is done before.
+# One-time work, such as msgspec's inspection of its own types, is done before.
 assert turnlog.serializers.formats.detect(pathlib.Path(sys.argv[1]))
 small = turnlog.serializers.shared.codec.Limits(event_bytes=1)
 assert list(codec.RasaDialogueCodec(small).read(pathlib.Path(sys.argv[1])))

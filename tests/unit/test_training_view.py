@@ -103,7 +103,7 @@ def test_before_the_first_turn_only_the_redacted_message_is_omitted():
 def test_an_edited_text_is_used_and_places_in_the_old_one_are_dropped():
     found = seen(
         e.UserUttered("to Rome now"),
-        e.MessageUnderseen(
+        e.MessageUnderstood(
             e.Intent("go"),
             (e.Entity("city", "Rome", 3, 7), e.Entity("when", "now", 8, 11)),
             message=1,
@@ -111,22 +111,22 @@ def test_an_edited_text_is_used_and_places_in_the_old_one_are_dropped():
         e.MessageEdited(1, "to Rome today"),
     )
     assert texts(found) == ["to Rome today"]
-    underseen = found.events[1]
-    assert isinstance(underseen, e.MessageUnderseen)
-    assert [(x.entity, x.start) for x in underseen.entities] == [("city", 3), ("when", None)]
+    understood = found.events[1]
+    assert isinstance(understood, e.MessageUnderstood)
+    assert [(x.entity, x.start) for x in understood.entities] == [("city", 3), ("when", None)]
 
 
 def test_references_between_events_are_renumbered():
     found = seen(
         *REWOUND,
-        e.MessageUnderseen(e.Intent("three"), message=9),
+        e.MessageUnderstood(e.Intent("three"), message=9),
         e.MessageAnnotated((e.Frame("s"),), message=5),
         e.ToolCalled("t", cause=9),
     )
-    user, underseen, call = found.events[4:]
+    user, understood, call = found.events[4:]
     assert isinstance(user, e.UserUttered)
-    assert isinstance(underseen, e.MessageUnderseen)
-    assert underseen.message == 5
+    assert isinstance(understood, e.MessageUnderstood)
+    assert understood.message == 5
     assert call.cause == 5
     assert found.numbers == (1, 2, 3, 4, 9, 10, 12)
 
