@@ -91,8 +91,8 @@ def journal(
     """The journal of an export to a path; None if parts, pins or the format require a new
     beginning.
     """
-    begins_anew = plan.split or plan.pinned or is_stream(out) or not plan.codec().writes_json
-    return nullcontext() if begins_anew else OutcomeJournal(out, log, plan)
+    begins_again = plan.split or plan.pinned or is_stream(out) or not plan.codec().writes_json
+    return nullcontext() if begins_again else OutcomeJournal(out, log, plan)
 
 
 def _key(log: Turnlog, plan: ExportPlan) -> bytes:
