@@ -137,11 +137,11 @@ WORDS = ["", " ", "one", "two\nlines", "é", "{}"]
 def trajectory(chance: Random) -> dict[str, Any]:
     """Made without Hypothesis, which takes ten times as long to draw one."""
     agent = {"name": "a", "version": "1", **some(chance, model_name="m", extra={"x": 1})}
-    beside = some(
+    optional = some(
         chance, notes="n", extra={"": chance.choice(VALUES)}, continued_trajectory_ref="t"
     )
     steps = [step(chance, number) for number in range(1, chance.randint(2, 5))]
-    return {"schema_version": "ATIF-v1.8", "agent": agent, **beside, "steps": steps}
+    return {"schema_version": "ATIF-v1.8", "agent": agent, **optional, "steps": steps}
 
 
 def some(chance: Random, **members: Any) -> dict[str, Any]:
