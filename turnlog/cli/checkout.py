@@ -38,10 +38,10 @@ def checkout(
     with open_log() as log:
         recorded = log.checkout(id, branch, turn=at_turn, event=at_event, reason=reason)
     done = standing(id, recorded)
-    output.document(done, human=lambda: output.say(_told(done)))
+    output.document(done, human=lambda: output.say(_in_words(done)))
 
 
-def _told(done: dict[str, Any]) -> str:
+def _in_words(done: dict[str, Any]) -> str:
     where = f"branch {done['branch']}, turn {done['branch_turn']}"
     if done["to"] is None:
         return f"{done['conversation']} is on {where} already"

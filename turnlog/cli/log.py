@@ -55,7 +55,7 @@ def log(
         if settings().json:
             output.lines(lines, columns=())
         else:
-            output.lines(map(_told, lines), columns=columns)
+            output.lines(map(_cells, lines), columns=columns)
 
 
 def described(conversation: Any) -> Iterator[dict[str, Any]]:
@@ -70,7 +70,7 @@ _COLUMNS = (
 """What a line says in addition to its event's fields."""
 
 
-def _told(line: dict[str, Any]) -> dict[str, Any]:
+def _cells(line: dict[str, Any]) -> dict[str, Any]:
     """A line for people: the event's fields in one column."""
     fields = {name: value for name, value in line.items() if name not in _COLUMNS}
     text = fields.pop("text", None)

@@ -11,7 +11,7 @@ People = frozenset[str]
 
 NO_ONE: People = frozenset()
 
-_OF_NOBODY = STAYING | SETTING_UP | {e.ContentErased, e.EventErased}
+_OF_NO_ONE = STAYING | SETTING_UP | {e.ContentErased, e.EventErased}
 """The source of everyone's state, or of what is hidden in it."""
 
 
@@ -42,7 +42,7 @@ _Naming = e.UserIdentified | e.IdentityMerged
 
 def _about(event: e.Event, talking: str, known: People, seen: People) -> People:
     kind = type(event)
-    if kind in _OF_NOBODY:
+    if kind in _OF_NO_ONE:
         return NO_ONE
     if kind in OF_ALL:
         return seen

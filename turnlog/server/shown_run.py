@@ -74,7 +74,7 @@ class ShownRun:
         replayed = run.conversations.get(conversation)
         speaks, known = _may_speak(log, conversation), self._accepted()
         found = replayed.divergences if replayed else ()
-        return [_told(one, speaks, known.covers(one, run.head.rules)) for one in found]
+        return [_shown(one, speaks, known.covers(one, run.head.rules)) for one in found]
 
 
 def named(group: str) -> str:
@@ -105,7 +105,7 @@ def _place(one: Divergence) -> dict[str, Any]:
     return {"conversation": one.conversation, "turn": one.turn, "event": one.event}
 
 
-def _told(one: Divergence, speaks: bool, is_accepted: bool) -> dict[str, Any]:
+def _shown(one: Divergence, speaks: bool, is_accepted: bool) -> dict[str, Any]:
     line = {**_place(one), "kind": one.kind, "group": named(one.group), "accepted": is_accepted}
     if not speaks:
         return {**line, "hidden": True}

@@ -58,7 +58,7 @@ class TransactionsContract(BackEnd):
             assert transaction.head("a") == head("a")
             assert transaction.get("m", "a", "k") == b"v"
 
-    def test_nobody_else_sees_what_is_not_committed(self, recorder: Recorder) -> None:
+    def test_others_do_not_see_an_open_transaction(self, recorder: Recorder) -> None:
         with recorder.transaction() as transaction:
             transaction.append([row(1, "a")], [stream("a")])
             asking, seen = started(lambda: recorder.reader.last_position())
