@@ -113,10 +113,25 @@ def test_a_user_in_two_parts_stops_the_export_unless_allowed(db, tmp_path, more)
     assert not (tmp_path / "out").exists()
     named = ran.json["leaks"][0]["conversations"]
     assert f"in more than one part, the same user: {named[0]!r} and {named[1]!r}" in ran.err
-    assert "nothing is written; --by user avoids leaks" in ran.err
+    avoid = "" if more else "--by user avoids leaks, "
+    assert f"nothing is written; {avoid}--allow-leaks writes them" in ran.err
     ran = export("out", *more, "--allow-leaks", "--json")
     assert (ran.status, ran.json["examples"]) == (0, 20 if more else 40)
     assert run("export", "--verify", "out/manifest.json").status == 0
+
+
+def test_equal_conversations_of_few_words_are_in_one_part(db, tmp_path):
+    """With a call or an instruction in between, which the check for leaks does not compare."""
+    between = [(), (e.SystemInstructed("be brief"),), (e.ToolCalled("a", {"b": 1}, "c"),)]
+    with turnlog.open(db) as log:
+        for number in range(30):
+            answered = [e.ToolReturned("d", "c", name="a")] if number % 3 == 2 else []
+            said = e.UserUttered("hi"), *between[number % 3], *answered, e.BotUttered("hello")
+            log.record(f"c{number}", *said)
+            say(log, f"mail {number}", ("A@x.de", "a@x.de")[number % 2], "ok")
+    assert export("out", "--redact", "--by", "user", "--json").json["files"]
+    parts = placed(tmp_path / "out")
+    assert len({part for id, part in parts.items() if id[0] == "c"}) == 1
 
 
 def test_parts_by_conversation_allow_users_in_several_parts(db):

@@ -78,6 +78,15 @@ def test_sharegpt_takes_turns_and_calls_at_once_are_a_list():
     }
 
 
+@pytest.mark.parametrize("held", [(None, "{broken"), ("null", "null"), (None, "[1]")])
+@pytest.mark.parametrize("format", ["openai", "trl", "sharegpt", "alpaca", "atif", "parquet"])
+def test_arguments_that_are_not_an_object_are_a_fault_in_every_chat_format(format, held):
+    call = e.ToolCalled("f", held[0], "x", raw=held[1])
+    with pytest.raises(FormatError, match="not a JSON object") as caught:
+        made(format, e.UserUttered("hi"), call, e.ToolReturned("1", "x"), e.BotUttered("ok"))
+    assert (caught.value.conversation, caught.value.turn) == ("c", 1)
+
+
 def test_alpaca_has_pairs_of_words_only():
     example = one("alpaca", *TALK, e.BotUttered("You are welcome."))
     assert example.content == {

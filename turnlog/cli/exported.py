@@ -42,7 +42,9 @@ def tell(totals: Totals, plan: ExportPlan, out: Path) -> None:
     if totals.faulty and not plan.skip_faulty:
         output.note("nothing is written; --json names them all, --skip-faulty leaves them out")
     elif stopped:
-        output.note("nothing is written; --by user avoids leaks, --allow-leaks writes them")
+        helps = totals.leaking.get("user") and plan.by != "user"
+        avoid = "--by user avoids leaks, " if helps else ""
+        output.note(f"nothing is written; {avoid}--allow-leaks writes them")
     if stopped or (totals.refused and not plan.skip_faulty):
         raise typer.Exit(2)
 

@@ -115,17 +115,18 @@ def _call(call: ToolCall) -> dict[str, Any]:
 def call_arguments(call: ToolCall) -> Any:
     """The object that a call received; anything else unchanged."""
     given = call.arguments
-    if call.raw is not None and isinstance(given, str):
-        given = _parsed(call.raw)
+    if call.raw is not None and isinstance(given, str | None):
+        return _parsed(call.raw)
     return {} if given is None else given
 
 
 def _parsed(source: str) -> Any:
     """The object that a text says, even if no event can hold it; else the text."""
     try:
-        return parse(source.encode()) if source.strip() else {}
+        value = parse(source.encode()) if source.strip() else {}
     except FormatError:
         return source
+    return source if value is None else value
 
 
 def _result(message: Message, first: e.Event, lost: Counter[str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Iterable
 
 import msgspec
 
@@ -33,12 +33,11 @@ class Leaks:
         """Notes the users and the words of a conversation of a part."""
         users = {conversation.user, *_other_names(conversation)} - {None}
         for user in users:
-            self._note("user", str(user).encode(), part, conversation.id)
-        if words := _words(dialogue):
-            self._note("text", dumps(words), part, conversation.id)
+            self._note("user", _digest(str(user).encode()), part, conversation.id)
+        if (said := said_digest(dialogue.events)) is not None:
+            self._note("text", said, part, conversation.id)
 
-    def _note(self, what: str, key: bytes, part: str, id: str) -> None:
-        digest = hashlib.sha256(key).digest()[:16]
+    def _note(self, what: str, digest: bytes, part: str, id: str) -> None:
         self._seen.setdefault((what, digest), {}).setdefault(part, id)
 
     def found(self) -> tuple[dict[str, int], list[Leak]]:
@@ -57,10 +56,16 @@ def _other_names(conversation: PastConversation) -> set[str]:
     return {name for event in merged for name in (event.user, event.other)}
 
 
-def _words(dialogue: Dialogue) -> list[Any]:
-    return [
+def said_digest(events: Iterable[e.Event]) -> bytes | None:
+    """The same for the same messages from the same sides; None if no one says anything."""
+    said = [
         [isinstance(event, e.UserUttered), event.text]
-        for event in dialogue.events
+        for event in events
         if isinstance(event, e.UserUttered | e.BotUttered | e.AgentUttered)
         and (event.text or "").strip()
     ]
+    return _digest(dumps(said)) if said else None
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()[:16]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
 
 from turnlog.domain import events as e
+from turnlog.training.parts.leaks import said_digest
 from turnlog.training.parts.near import NearIndex, Probe, Rarity, are_near
 from turnlog.training.parts.words import NO_WORDS, Words, WordStore
 from turnlog.training.plan import ExportPlan
@@ -34,12 +35,16 @@ class Placement(msgspec.Struct):
 
 
 class _Entry(msgspec.Struct, frozen=True, order=True):
-    """What a conversation's part depends on. number: of its words in the store."""
+    """What a conversation's part depends on. number: of its words in the store.
+
+    said: the digest of its messages.
+    """
 
     position: int
     id: str
     user: str | None
     number: int
+    said: bytes | None = None
 
     @property
     def key(self) -> str:
@@ -62,10 +67,11 @@ class Placer:
         self._entries: list[_Entry] = []
         self._store = store
 
-    def take(self, id: str, position: int, user: str | None, events: Iterable[e.Event]) -> None:
+    def take(self, id: str, position: int, user: str | None, events: Collection[e.Event]) -> None:
         """position: in the log, of its first event. events: what is written of it."""
         number = self._store.add(Words.of(events) if self._together else NO_WORDS)
-        self._entries.append(_Entry(position, id, user if self._by_user else None, number))
+        said = said_digest(events) if self._together else None
+        self._entries.append(_Entry(position, id, user if self._by_user else None, number, said))
 
     def placed(self) -> Placement:
         """The part of each conversation so far."""
@@ -84,6 +90,7 @@ class _Placing:
         self._shares = shares
         self._ids: dict[int, str] = {}
         self._same: dict[bytes, str] = {}
+        self._said: dict[bytes, str] = {}
         self._users: dict[str, str] = {}
         self._rarity = Rarity(store)
         self._indexes = {part: NearIndex() for part in shares}
@@ -92,7 +99,7 @@ class _Placing:
         words = self._store[entry.number]
         probe = self._rarity.probe(words)
         digest = words.digest
-        near = self._near(words, digest, probe)
+        near = self._near(words, digest, probe) | self._saying(entry)
         wanted = self._of_user(entry) | near
         if len(wanted) > 1:
             parts = sorted(wanted)
@@ -119,11 +126,18 @@ class _Placing:
                     break
         return found
 
+    def _saying(self, entry: _Entry) -> dict[str, str]:
+        """The part with exactly the same messages, which may be too few words to be near."""
+        first = None if entry.said is None else self._said.get(entry.said)
+        return {} if first is None else {self.placement.parts[first]: first}
+
     def _of_user(self, entry: _Entry) -> dict[str, str]:
         first = None if entry.user is None else self._users.get(entry.user)
         return {} if first is None else {self.placement.parts[first]: first}
 
     def _put(self, entry: _Entry, part: str) -> None:
         self.placement.parts[entry.id] = part
+        if entry.said is not None:
+            self._said.setdefault(entry.said, entry.id)
         if entry.user is not None:
             self._users.setdefault(entry.user, entry.id)

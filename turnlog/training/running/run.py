@@ -80,7 +80,7 @@ class ExportRun:
             placer = Placer(self._plan, WordStore(file))
             for done, conversation in enumerate(selected(self._log, self._plan)):
                 self._progress(done)
-                written = self._making.seen(conversation).events
+                written = self._making.seen(self._making.redacted(conversation)).events
                 placer.take(conversation.id, conversation.began, conversation.user, written)
             placement = placer.placed()
         self.totals.together, self.totals.between = placement.together, placement.between
