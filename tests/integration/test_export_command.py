@@ -214,6 +214,16 @@ def test_include_brings_back_omitted_events(db, tmp_path):
     assert said[1] == [*said[0], "oops", "sorry", "again"]
 
 
+def test_half_an_answer_is_not_taught(db, tmp_path):
+    with turnlog.open(db) as log:
+        log.record("c00", UserUttered("again"), BotUttered("as I sa"), e.AnswerBrokenOff())
+    ran = export("--format", "openai", "--out", "out", "c00", "--json")
+    assert ran.json["left_out"] == {"errors": 3}
+    assert "as I sa" not in (tmp_path / "out").read_text()
+    export("--format", "openai", "--out", "all", "c00", "--include", "errors")
+    assert "as I sa" in (tmp_path / "all").read_text()
+
+
 def test_jsonl_keeps_everything(db, tmp_path):
     with turnlog.open(db) as log:
         log.record("c00", UserUttered("oops"), e.UserUtteranceReverted())

@@ -70,6 +70,31 @@ def test_the_slots_are_those_of_the_log():
     assert replay(seen(*events).events).slots == replay(recorded(*events)).slots
 
 
+@pytest.mark.parametrize(
+    ("after", "counts"),
+    [
+        ((), ["one", "first", "three"]),
+        ((e.MessageRegenerated(4, "second"),), ["one", "first", "two", "second", "three"]),
+        ((e.MessageEdited(4, "2nd"), e.AnswerBrokenOff(4)), ["one", "first", "three"]),
+    ],
+)
+def test_a_turn_whose_answer_broke_off_is_omitted(after, counts):
+    events = (
+        e.UserUttered("one"), e.BotUttered("first"), e.UserUttered("two"), e.BotUttered("sec"),
+        e.AnswerBrokenOff(), *after, e.UserUttered("three"),
+    )  # fmt: skip
+    found = counted(numbered(*recorded(*events)), broken_off=False)
+    assert texts(found) == counts
+    assert ("errors" in found.left_out) == (len(counts) == 3)
+    assert "two" in texts(counted(numbered(*recorded(*events)), ["errors"], broken_off=False))
+    assert "two" in texts(counted(numbered(*recorded(*events))))
+
+
+def test_a_greeting_that_broke_off_is_omitted_alone():
+    events = (e.BotUttered("Wel"), e.AnswerBrokenOff(1), e.UserUttered("one"))
+    assert texts(counted(numbered(*recorded(*events)), broken_off=False)) == ["one"]
+
+
 def test_a_failed_turn_is_omitted_except_for_its_slots():
     events = (
         e.UserUttered("one"), e.BotUttered("first"),

@@ -37,7 +37,7 @@ _SAID = (
 _REWRITES = (e.MessageEdited, e.MessageRegenerated)
 _GONE = (*_REWRITES, e.MessageRedacted)
 _REWINDS = frozenset(get_args(Rewind))
-_CHANGING = frozenset((*_GONE, e.BotFailed))
+_CHANGING = frozenset((*_GONE, e.BotFailed, e.AnswerBrokenOff))
 """Without any of them, every event that was not retracted counts as it was recorded."""
 
 _REFERENCES = ("message", "cause", "to", "base", "first", "last", "event")
@@ -56,12 +56,15 @@ class Counted(msgspec.Struct, frozen=True):
     left_out: dict[str, int]
 
 
-def counted(events: Sequence[RecordedEvent], include: Sequence[str] = ()) -> Counted:
+def counted(
+    events: Sequence[RecordedEvent], include: Sequence[str] = (), *, broken_off: bool = True
+) -> Counted:
     """What counts of all events of a conversation, oldest first, renumbered.
 
-    include: the names of INCLUDE that are kept.
+    include: the names of INCLUDE that are kept. broken_off: whether a turn counts although its
+    answer broke off.
     """
-    numbered, left_out = counting(events, include)
+    numbered, left_out = counting(events, include, broken_off=broken_off)
     if not _are_numbered_so(numbered):
         numbered = list(_renumbered(numbered))
     turns = {r.number: r.turn for r in events if type(r.event) is e.UserUttered}
@@ -70,7 +73,7 @@ def counted(events: Sequence[RecordedEvent], include: Sequence[str] = ()) -> Cou
 
 
 def counting(
-    events: Sequence[RecordedEvent], include: Sequence[str] = ()
+    events: Sequence[RecordedEvent], include: Sequence[str] = (), *, broken_off: bool = True
 ) -> tuple[list[Numbered], dict[str, int]]:
     """What counts, with its numbers in the log, and how many events are omitted, by reason."""
     numbered = [(recorded.number, recorded.event) for recorded in events]
@@ -85,8 +88,10 @@ def counting(
     if "redacted" not in include:
         left = _without(left, _redacted(numbered, turns), turns, left_out, "redacted")
     if "errors" not in include:
-        failed = {turns[n] for n, event in left if isinstance(event, e.BotFailed)}
-        left = _without(left, _Where(failed - {0}, set()), turns, left_out, "errors")
+        gone = _failed(left, turns)
+        if not broken_off:
+            _add_broken_off(gone, left, numbered, turns)
+        left = _without(left, gone, turns, left_out, "errors")
     return list(_edited(left, numbered)), dict(left_out)
 
 
@@ -102,6 +107,36 @@ class _Where(msgspec.Struct):
 
     turns: set[int]
     events: set[int]
+
+
+def _failed(counting: list[Numbered], turns: Mapping[int, int]) -> _Where:
+    """The turns in which the bot failed."""
+    failed = {turns[n] for n, event in counting if isinstance(event, e.BotFailed)}
+    return _Where(failed - {0}, set())
+
+
+def _add_broken_off(
+    gone: _Where, counting: list[Numbered], numbered: list[Numbered], turns: Mapping[int, int]
+) -> None:
+    """Adds the turns, and before the first turn the messages, of answers that broke off and have
+    no later version.
+    """
+    rewritten = {event.message: n for n, event in numbered if isinstance(event, _REWRITES)}
+    answers = {
+        id(about): [n for n, _ in group.members]
+        for group in groups(counting)
+        for about in group.about
+    }
+    for number, event in counting:
+        if not isinstance(event, e.AnswerBrokenOff):
+            continue
+        answer = answers.get(id(event), [number])
+        if any(rewritten.get(n, 0) > number for n in answer):
+            continue
+        if turn := turns[answer[0]]:
+            gone.turns.add(turn)
+        else:
+            gone.events.update((*answer, number))
 
 
 def _redacted(numbered: list[Numbered], turns: Mapping[int, int]) -> _Where:

@@ -95,7 +95,7 @@ class Making:
             return whole(conversation.own)
         if self.codec.of_judgements:  # a prompt begins where the conversation begins
             return counted(conversation.recorded, self._plan.include)
-        return counted(conversation.own, self._plan.include)
+        return counted(conversation.own, self._plan.include, broken_off=False)
 
     def dialogue(self, conversation: PastConversation, seen: Counted) -> Dialogue:
         """The conversation's dialogue; a fork's has only its own events and names the conversation
