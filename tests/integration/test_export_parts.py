@@ -134,6 +134,14 @@ def test_equal_conversations_of_few_words_are_in_one_part(db, tmp_path):
     assert len({part for id, part in parts.items() if id[0] == "c"}) == 1
 
 
+def test_options_without_effect_are_named(db, tmp_path):
+    with turnlog.open(db) as log:
+        say(log, "a", "hi", "hello")
+    ran = run("export", "--format", "openai", "--out", "out", "--by", "user")
+    assert (ran.status, "pass --split too" in ran.err) == (2, True)
+    assert "--jobs has no effect with --split" in export("out", "--jobs", "2").err
+
+
 def test_parts_by_conversation_allow_users_in_several_parts(db):
     with turnlog.open(db) as log:
         for number in range(20):

@@ -185,9 +185,28 @@ def test_unknown_types_are_counted(log, tmp_path) -> None:
 
 
 def test_a_conversation_without_events_is_refused(log, tmp_path) -> None:
-    done = import_files(log, [jsonl(tmp_path / "a.jsonl", line("a"), line("b", HELLO))])
+    done = import_files(log, [jsonl(tmp_path / "a.jsonl", line("b", HELLO), line("a"))])
     assert counts(done) == (1, 1, 0, 0, 1)
-    assert (done.refused[0].conversation, done.refused[0].why) == ("a", "has no events")
+    (refused,) = done.refused
+    assert (refused.line, refused.conversation, refused.why) == (2, "a", "has no events")
+
+
+def test_files_of_the_same_name_in_a_folder_do_not_share_ids(log, tmp_path) -> None:
+    said = [json.dumps({"messages": [{"role": "user", "content": text}]}) for text in "abc"]
+    for folder, text in zip(("", "one", "two"), said, strict=True):
+        jsonl(tmp_path / folder / "x.jsonl", text)
+    assert counts(import_files(log, [tmp_path])) == (3, 3, 0, 0, 0)
+    ids = {head.conversation for head, _ in log.heads()}
+    assert ids == {"x.jsonl:1", "one/x.jsonl:1", "two/x.jsonl:1"}
+
+
+def test_crosswoz_is_not_taken_for_multiwoz(log, tmp_path) -> None:
+    goal = [[1, "hotel", "name", "", False]]
+    folder = tmp_path / "in"
+    jsonl(folder / "x.json", json.dumps({"1": {"goal": goal, "messages": []}}))
+    jsonl(folder / "y.json", json.dumps({"1": {"goal": {}, "log": [{"text": "hi"}]}}))
+    done = import_files(log, [folder])
+    assert (done.conversations, [Path(path).name for path in done.skipped]) == (1, ["x.json"])
 
 
 def test_two_dumps_of_one_name_collide_and_the_message_names_the_remedy(log, tmp_path) -> None:

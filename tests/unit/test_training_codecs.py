@@ -87,6 +87,31 @@ def test_arguments_that_are_not_an_object_are_a_fault_in_every_chat_format(forma
     assert (caught.value.conversation, caught.value.turn) == ("c", 1)
 
 
+TWICE = '{"a": 1, "a": 2}'
+
+
+@pytest.mark.parametrize(
+    ("call", "why"),
+    [
+        (e.ToolCalled("f", TWICE, "x", raw=TWICE), "duplicate key 'a'"),
+        (e.ToolCalled("f", "z", "x", raw="z", extra={"type": "custom"}), "is a custom tool"),
+    ],
+)
+def test_the_fault_of_arguments_says_what_is_wrong(call, why):
+    for format in ("openai", "trl"):
+        with pytest.raises(FormatError, match=why) as caught:
+            made(format, e.UserUttered("hi"), call, e.ToolReturned("1", "x"), e.BotUttered("ok"))
+        assert caught.value.turn == 1
+
+
+def test_tools_that_were_taken_away_are_not_written():
+    tools = e.SystemInstructed(tools=[TOOL]), e.SystemInstructed(tools=[])
+    for format in ("openai", "trl"):
+        example = one(format, *tools, e.UserUttered("hi"), e.BotUttered("ok"))
+        assert "tools" not in example.content
+        assert example.lost["tools that others replace"] == 1
+
+
 def test_alpaca_has_pairs_of_words_only():
     example = one("alpaca", *TALK, e.BotUttered("You are welcome."))
     assert example.content == {

@@ -87,6 +87,8 @@ def export(
         raise typer.BadParameter("pass --format and --out")
     parting.check()
     output.leave_stdout_to(out)
+    if jobs > 1 and (parting.split or ids):
+        output.note("--jobs has no effect with --split or ids; one process makes the examples")
     from turnlog.training.plan import ExportPlan
     from turnlog.training.write import export as write
 

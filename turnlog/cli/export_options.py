@@ -102,9 +102,11 @@ class Parting(NamedTuple):
     card: AsCard = None
 
     def check(self) -> None:
-        """Raises BadParameter for an unknown value of --by."""
+        """Raises BadParameter for an unknown value of --by, and for --by without parts."""
         if self.by not in (None, "conversation", "user"):
             raise typer.BadParameter(f"unknown --by {self.by!r}; known: conversation, user")
+        if self.by is not None and self.split is None:
+            raise typer.BadParameter("--by decides between parts; pass --split too")
 
     def fields(self) -> dict[str, Any]:
         """Fields of a plan."""

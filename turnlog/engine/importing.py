@@ -111,7 +111,15 @@ def _files(paths: Iterable[Path], reader: Callable[[Path], Codec | None]) -> Ite
         in_folder = given.is_dir()
         for path in sorted(given.rglob("*")) if in_folder else [given]:
             if path.is_file():
-                yield FoundFile(path, reader(path), in_folder)
+                yield FoundFile(
+                    path, _for_import(given if in_folder else None, reader(path)), in_folder
+                )
+
+
+def _for_import(folder: Path | None, reader: Codec | None) -> Codec | None:
+    if reader is not None:
+        reader.folder, reader.refuses_empty = folder, True
+    return reader
 
 
 def _codec(

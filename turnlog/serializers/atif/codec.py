@@ -56,7 +56,7 @@ class AtifCodec(DocumentCodec):
             raise FormatError(f"{version!r:.60} is not version 1 of ATIF", field="schema_version")
         ids = (value.get(field) for field in self.id_fields)
         name = next((id for id in ids if isinstance(id, str) and id), None)
-        return Dialogue(name or f"{path.name}:{element.line}", tuple(events_of(value)))
+        return Dialogue(name or f"{self.file_name(path)}:{element.line}", tuple(events_of(value)))
 
     def examples(self, dialogue: Dialogue) -> Iterator[Example]:
         """One trajectory, and one more for each time that events were rewound."""

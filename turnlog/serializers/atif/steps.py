@@ -15,6 +15,7 @@ from turnlog.domain.plain import dumps
 from turnlog.errors import FormatError
 from turnlog.serializers.atif.metrics import metrics_of
 from turnlog.serializers.atif.reader import BESIDE, ROLES
+from turnlog.serializers.openai.check import why_not_an_object
 from turnlog.serializers.openai.text_chat import call_arguments
 
 Numbered = tuple[int, e.Event]
@@ -111,8 +112,9 @@ class Steps:
     ) -> dict[str, Any]:
         given = call_arguments(call)
         if not isinstance(given, dict):
+            why = why_not_an_object(given) or "is a text"
             raise FormatError(
-                f"arguments of {call.name!r} are not a JSON object", field="tool_calls"
+                f"arguments of {call.name!r}: {given!r:.60} {why}", field="tool_calls"
             )
         self._made[call.id] = step
         written = {"tool_call_id": call.id, "function_name": call.name, "arguments": given}

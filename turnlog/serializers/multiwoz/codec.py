@@ -7,6 +7,7 @@ multiwoz; ConvLab-2 for dialog_act and span_info)
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,7 @@ from turnlog.serializers.shared.states import changes
 
 _TURN = {"text": ("text", str)}
 _WHOLE = {"goal": ("goal", dict)}
+_GOAL = re.compile(rb'"goal"\s*:\s*\{')
 _APART = frozenset(("metadata", "dialog_act", "span_info"))
 
 
@@ -39,8 +41,11 @@ class MultiwozCodec(DocumentCodec):
     reads = writes = True
 
     def sniff(self, head: bytes, path: Path) -> bool:
-        """Recognises an object whose first member has a `goal` or a `log`."""
-        return not {"goal", "log"}.isdisjoint(begins_with(head, "{", "{"))
+        """Recognises an object whose first member has a `log`, or a `goal` that is an object; in
+        CrossWOZ it is a list.
+        """
+        keys = begins_with(head, "{", "{")
+        return "log" in keys or ("goal" in keys and _GOAL.search(head) is not None)
 
     def elements(self, file: BinaryIO) -> Iterator[Element | FormatError]:
         """The members of the object."""

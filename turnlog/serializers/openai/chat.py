@@ -106,10 +106,12 @@ def read_chat(dialogue: Dialogue, form: Form, *, trim: bool = False) -> Chat:
     for group in groups(dialogue.numbered()):
         number, first = group.members[0]
         _refuse_half_characters(first, dialogue, len(result.messages))
+        turn = dialogue.first_turn + bisect_right(opening, number)
+        _refuse_custom_calls(group, dialogue.name, turn, len(result.messages))
         written = _words(group) or form.message(message_of(group, waiting), first, result.lost)
         if written is not None:
             result.messages.append(written)
-            result.turns.append(dialogue.first_turn + bisect_right(opening, number))
+            result.turns.append(turn)
             result.events.append(number)
     if trim:
         trim_to_last_answer(result)
@@ -122,6 +124,17 @@ def _refuse_half_characters(first: e.Event, dialogue: Dialogue, index: int) -> N
     raw = (first.extra or {}).get("text")
     if isinstance(raw, RawJson) and displayable(raw) == getattr(first, "text", None):
         raise Unholdable(raw, conversation=dialogue.name, field=f"messages[{index}].content")
+
+
+def _refuse_custom_calls(group: Group, name: str, turn: int, index: int) -> None:
+    """Raise FormatError for a call whose input is a text in any form."""
+    for _, event in group.members:
+        if not isinstance(event, e.ToolCalled) or isinstance(event.arguments, dict):
+            continue
+        if (event.extra or {}).get("type") == "custom":
+            why = f"{event.name!r} is a custom tool, which takes a text instead of a JSON object"
+            field = f"messages[{index}].tool_calls"
+            raise FormatError(why, conversation=name, turn=turn, field=field)
 
 
 def trim_to_last_answer(chat: Chat) -> None:
@@ -188,6 +201,8 @@ def _take_beside(event: e.Event, chat: Chat, form: Form) -> None:
         is_other = chat.beside.get("tools", event.tools) != event.tools
         chat.lost["tools that others replace"] += is_other
         chat.beside["tools"] = event.tools
+        if not event.tools and chat.lost["tools that others replace"]:
+            del chat.beside["tools"]
     elif isinstance(event, e.ConversationAnnotated):
         extra, held = event.extra or {}, form.beside
         chat.beside.update({key: extra[key] for key in held if key in extra})

@@ -11,7 +11,7 @@ from typing import Any
 
 from turnlog.errors import FormatError
 from turnlog.serializers.openai.parts import says_nothing, why_not
-from turnlog.serializers.shared.json_value import Unholdable, parse, raw_parts
+from turnlog.serializers.shared.json_value import Broken, Unholdable, parse, raw_parts
 
 MessageFault = tuple[int, str, str]
 Content = Mapping[str, Any]
@@ -156,8 +156,8 @@ def arguments(content: Content) -> Iterator[MessageFault]:
     """Arguments are a JSON object, or the text of one."""
     for index, field, function in _functions(content):
         held = function.get("arguments")
-        if not isinstance(_parsed(held) if isinstance(held, str) else held, dict):
-            yield index, f"{field}.arguments", f"{held!r:.60} is not a JSON object"
+        if (why := why_not_an_object(held)) is not None:
+            yield index, f"{field}.arguments", f"{held!r:.60} {why}"
 
 
 def answers(content: Content) -> Iterator[MessageFault]:
@@ -226,6 +226,17 @@ def refuse_raw_arguments(content: Content, conversation: str) -> None:
             if not raw.json.lstrip(b"-")[:1].isdigit():
                 field = f"{field}.arguments"
                 raise Unholdable(raw, conversation=conversation, field=field)
+
+
+def why_not_an_object(held: Any) -> str | None:
+    """Why arguments are not a JSON object, or the text of one; None if they are."""
+    try:
+        value = parse(held.encode()) if isinstance(held, str) else held
+    except Broken:
+        value = None
+    except FormatError as error:
+        return f"cannot be read: {error.why}" + (f" {error.field!r}" if error.field else "")
+    return None if isinstance(value, dict) else "is not a JSON object"
 
 
 def _parsed(text: str) -> Any:

@@ -56,10 +56,12 @@ class OpenaiCodec(DocumentCodec):
             yield from json_stream.lines(file, keep)
 
     def dialogue(self, value: Any, element: Element, path: Path) -> Dialogue:
-        """A conversation without an id takes the file's name and its line."""
+        """A conversation without an id takes the file's name, in a folder its path, and its
+        line.
+        """
         if not isinstance(value, dict):
             raise FormatError(f"expected an object with `messages`, not {value!r:.60}")
-        name = _name(value) or f"{path.name}:{element.line}"
+        name = _name(value) or f"{self.file_name(path)}:{element.line}"
         field = "traj" if "traj" in value else "messages"
         messages = Messages()
         events = [

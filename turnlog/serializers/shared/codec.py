@@ -90,6 +90,10 @@ class Codec:
     def __init__(self, limits: Limits | None = None, **options: Any) -> None:
         self.limits = limits or Limits()
         self.options = options
+        self.folder: Path | None = None
+        """The folder in which the file was found, if a folder is read."""
+        self.refuses_empty = False
+        """Whether a conversation without events is an error, which names its line."""
         self.notes: list[FormatError] = []
         """What a person should know about the input although it was imported; one a place."""
 
@@ -97,6 +101,12 @@ class Codec:
     def of_judgements(self) -> bool:
         """Whether its examples are preferences and ratings of answers, not whole dialogues."""
         return False
+
+    def file_name(self, path: Path) -> str:
+        """What names a conversation without an id: the file's path in the folder, or its name."""
+        if self.folder is None or not path.is_relative_to(self.folder):
+            return path.name
+        return path.relative_to(self.folder).as_posix()
 
     def sniff(self, head: bytes, path: Path) -> bool:
         """Whether a file that begins with these bytes is of this format."""

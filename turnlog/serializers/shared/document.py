@@ -75,6 +75,8 @@ class DocumentCodec(Codec):
         if dialogue is None:
             value = parse(element.json, depth=depth, line=element.line, holds_raw=self.holds_raw)
             dialogue = self.dialogue(value, element, path)
+        if self.refuses_empty and not dialogue.events and dialogue.first_event == 1:
+            raise FormatError("has no events", conversation=dialogue.name)
         if not dialogue.name:
             raise FormatError("an id must have at least one character", field=self.id_fields[0])
         if len(element.json) > self.limits.event_bytes:
