@@ -614,7 +614,7 @@ def test_a_running_graph_in_a_copy_does_not_undo_the_deletion_of_its_source(
     saver.delete_thread("alice")
     before = saver.log.conversation("bob").state.event
     later = HumanMessage("bye", id="4")
-    with pytest.raises(InvalidEvent, match="what was redacted or deleted while the run was"):
+    with pytest.raises(InvalidEvent, match="what was redacted or deleted during the run"):
         put(saver, config, messages=[*messages, later])
     assert saver.log.conversation("bob").state.event == before
     put(saver, config, messages=[*messages[2:], later])

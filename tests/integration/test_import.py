@@ -225,4 +225,4 @@ def test_two_dumps_of_one_name_collide_and_the_message_names_the_remedy(log, tmp
 def test_an_unsupported_url_is_named_whole(log, url: str) -> None:
     (refused,) = import_files(log, [Path(url)]).refused
     assert refused.file == url
-    assert refused.why.startswith(repr(url.partition(":")[0]))
+    assert repr(url.partition(":")[0]) in refused.why

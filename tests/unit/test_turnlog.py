@@ -167,7 +167,7 @@ def test_an_expected_version_that_has_passed_is_a_conflict_and_records_nothing(
         (SystemInstructed(tools=[Text("y")]), "SystemInstructed.tools: .* of type Text"),
         (UserUttered("\ud800"), "UserUttered.text: .*lone surrogate"),
         (UserUttered(5), "UserUttered: Expected `str | null`, got `int`"),  # type: ignore[arg-type]
-        (SlotSet("x", "y" * 1_000_001), "more than the 1,000,000"),
+        (SlotSet("x", "y" * 1_000_001), "the limit for an event is 1,000,000"),
         ("text", "'text' is not an event"),
     ],
 )

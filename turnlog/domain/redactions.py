@@ -24,7 +24,7 @@ from turnlog.domain.message_groups import members
 from turnlog.domain.reach import Reach
 from turnlog.domain.skeletons import NAMES_OF
 from turnlog.domain.state import State
-from turnlog.domain.traits import Part, Utterance, ValueChange
+from turnlog.domain.traits import Part, Reminder, Utterance, ValueChange
 
 
 def hidden_by(message: int, events: Sequence[Numbered], redaction: int) -> frozenset[int]:
@@ -43,7 +43,7 @@ def _hidden_by(message: int, known: Consequences, redaction: int) -> frozenset[i
         if not isinstance(event, e.MessageRedacted):
             hidden.append(number)
     for number, event in known.those(known.of(message, redaction)):
-        if isinstance(event, ValueChange | e.EntitiesAdded):
+        if isinstance(event, ValueChange | Reminder | e.EntitiesAdded):
             hidden.append(number)
     return frozenset((message, *hidden))
 

@@ -46,6 +46,9 @@ ValueChange = e.SlotSet | e.VariableSet | e.ValueSet | e.ValueAppended | e.Forei
 state.
 """
 
+Reminder = e.ReminderScheduled | e.ReminderCancelled
+"""A message of a source to itself, with entities of what was said."""
+
 Part = e.TextAdded | e.ReasoningAdded | e.RefusalAdded | e.MediaAdded | e.OpaqueAdded
 """Part of a message and nothing else."""
 
@@ -59,7 +62,7 @@ def entities_in(event: e.Event) -> tuple[Entity, ...]:
 
 def reminded_in(event: e.Event) -> Iterator[Any]:
     """The values of a reminder's entities, whatever their form."""
-    if isinstance(event, e.ReminderScheduled | e.ReminderCancelled):
+    if isinstance(event, Reminder):
         given = event.entities
         for each in given if isinstance(given, list) else [given]:
             yield each.get("value", each) if isinstance(each, dict) else each

@@ -69,7 +69,7 @@ def test_a_bot_defined_in_the_running_script_is_refused(folder: Path):
     status, out, err = ran(folder, "__main__:bot", BOT)
     assert (status, out) == (1, "")
     assert err.endswith(
-        "BotError: bot '__main__:bot' is defined in the running script:"
+        "BotError: bot '__main__:bot' is defined in the running script;"
         " put it in a module, which every process can load\n"
     )
 
