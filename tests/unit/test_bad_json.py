@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.command_line import run
+from tests.integration.test_command_byte_order_marks import FILES
 from turnlog.domain import events as e
 from turnlog.domain.dialogue import Dialogue
 from turnlog.domain.values import RawJson
@@ -376,3 +377,14 @@ def test_raw_json_is_refused_where_others_must_read_it(name: str) -> None:
         FormatError, match=r"conversation 'x': .*(format cannot hold|no JSON object)"
     ):
         list(codec(name).examples(Dialogue("x", events)))
+
+
+@pytest.mark.parametrize("name", ["atif", "rasa-tracker"])
+def test_memory_for_a_small_file_is_small(tmp_path: Path, name: str) -> None:
+    (tmp_path / "x.json").write_bytes(FILES[name])
+    tracemalloc.start()
+    try:
+        assert read(tmp_path / "x.json", name)[1] == []
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()

@@ -102,6 +102,8 @@ def may_be_deeper(source: bytes, depth: int) -> bool:
     """Whether a value may be nested deeper; counts a space at the beginning of a line as a
     level.
     """
+    if depth >= len(source):  # each level takes a byte
+        return False
     return not depth or b"\n" + b" " * depth in msgspec.json.format(source, indent=1)
 
 
