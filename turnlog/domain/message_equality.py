@@ -48,12 +48,12 @@ def flattened(messages: Iterable[Message]) -> Iterator[tuple[str, Part]]:
 
 
 def _with_texts_joined(message: Message) -> Iterator[Part]:
-    """All its texts in the place of the first; a message without texts has none."""
+    """All its texts in the place of the first that says something; without one, none."""
     text = message.text
     for part in message.parts:
         if not isinstance(part, Text):
             yield part
-        elif text:
+        elif text and part.text:
             yield Text(text)
             text = ""
 
