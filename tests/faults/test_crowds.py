@@ -96,7 +96,8 @@ def test_a_key_of_many_processes_is_stored_once_whichever_is_killed(
             answered += answers(start("keyed", url, number, keys, behind), kill_after)
         return answered
 
-    alone = answers(start("keyed", url, "alone", keys, 10**9), keys // 2)
+    half = keys // 2
+    alone = answers(start("keyed", url, "alone", keys, 10**9, half), half)
     assert in_tables(url) == 0
     with ThreadPoolExecutor(processes) as pool:
         answered = [

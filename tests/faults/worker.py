@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -66,19 +67,21 @@ def repeat(url: str, number: str, start: str) -> None:
                 log.record("alice", said, SlotSet(f"by {number}", turn))
 
 
-def keyed(url: str, number: str, keys: str, behind: str) -> None:
+def keyed(url: str, number: str, keys: str, behind: str, dies_after: str = "0") -> None:
     """Record a message for each key, in this process's order; the answers go to stdout.
 
-    behind: rows after which it updates the derived tables.
+    behind: rows after which it updates the derived tables. dies_after: answers before SIGKILL.
     """
     tail.BEHIND_ROWS = int(behind)
     order = list(range(int(keys)))
     random.Random(number).shuffle(order)
     log = turnlog.open(url)
-    for key in order:
+    for answered, key in enumerate(order, 1):
         done = log.record(f"c{key % 50}", UserUttered(f"text {key}"), key=f"key {key}")
         where = done.commits[0]
         os.write(1, f"{key} {where.conversation} {where.version} {int(done.new)}\n".encode())
+        if answered == int(dies_after):
+            os.kill(os.getpid(), signal.SIGKILL)
     log.close()
 
 

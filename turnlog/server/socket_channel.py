@@ -121,12 +121,14 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
             return
         self._services.rate.take(f"socket {visitor.sid}")
         async with visitor.entering:
-            visitor.numbered = "after" in data
+            was_numbered, visitor.numbered = visitor.numbered, "after" in data
             conversation = self._sessions.of(visitor, data)
             last = await self._services.log.read(lambda log: last_event(log, conversation))
             after = _after(data)
             await self._confirm(visitor, conversation, last)
-            await self._enter(visitor, conversation, after and min(after, last))
+            # to join again from now on would miss what an earlier message was just answered
+            if visitor.numbered or was_numbered or not visitor.follows(conversation):
+                await self._enter(visitor, conversation, after and min(after, last))
         await self._services.runner.resume(conversation)
 
     async def _confirm(self, visitor: Visitor, conversation: str, last: int = 0) -> None:
@@ -184,7 +186,7 @@ class SocketChannel(socketio.AsyncNamespace):  # type: ignore[misc]  # socketio 
                 raise RequestRefused(401, "Expired", "the session's token has expired")
             conversation = self._sessions.of(visitor, {"session_id": data.get("session_id")})
         async with visitor.entering:
-            if visitor.follower is None or visitor.conversation != conversation:
+            if not visitor.follows(conversation):
                 if self._names.persistence and named(data.get("session_id")) != conversation:
                     await self._confirm(visitor, conversation)
                 await self._enter(visitor, conversation, None)

@@ -36,6 +36,10 @@ class Visitor:
         self.follower: Follower | None = None
         self.entering = asyncio.Lock()
 
+    def follows(self, conversation: str) -> bool:
+        """Whether the socket already receives the conversation's events."""
+        return self.follower is not None and self.conversation == conversation
+
 
 class VisitorSessions:
     """Gives visitors the session they ask for, if they may use it, or a new one."""
