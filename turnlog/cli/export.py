@@ -51,7 +51,7 @@ Jobs = Annotated[
 Verify = Annotated[Path | None, valued("--verify", "MANIFEST", "Make an export again and compare.")]
 
 
-class Recording(NamedTuple):
+class RecordingOptions(NamedTuple):
     """The options that decide how the export is recorded."""
 
     to: To = None
@@ -67,7 +67,7 @@ def export(
     parting: Parting,
     form: FormatSettings,
     pseudonyms: Pseudonyms,
-    recording: Recording,
+    recording: RecordingOptions,
     without: Without = None,
     jobs: Jobs = 1,
     verify: Verify = None,
@@ -87,8 +87,7 @@ def export(
         raise typer.BadParameter("pass --format and --out")
     parting.check()
     output.leave_stdout_to(out)
-    if jobs > 1 and (parting.split or ids):
-        output.note("--jobs has no effect with --split or ids; one process makes the examples")
+    _note_jobs_without_effect(jobs, parting, ids)
     from turnlog.training.plan import ExportPlan
     from turnlog.training.write import export as write
 
@@ -100,6 +99,11 @@ def export(
         card, pool = parting.read_card(), _pool(jobs)
         totals = write(log, plan, out, progress=progress, ledger=ledger, card=card, pool=pool)
     tell(totals, plan, out)
+
+
+def _note_jobs_without_effect(jobs: int, parting: Parting, ids: list[str] | None) -> None:
+    if jobs > 1 and (parting.split or ids):
+        output.note("--jobs has no effect with --split or ids; one process makes the examples")
 
 
 def _pool(jobs: int) -> Pool | None:

@@ -25,7 +25,7 @@ _SEPARATORS = re.compile(r"[\s,]+")
 class ExportPlan(msgspec.Struct, frozen=True):
     """position: of the log; later commits are not seen. ids: None for every conversation.
 
-    split: parts and their shares. include: see `view`. skip_faulty: name the conversations that
+    split: parts and their shares. include: see `counted`. skip_faulty: name the conversations that
     must not be written and continue, instead of writing nothing. together: put near-duplicates into
     one part; older exports did not. leak_free: write nothing if users or texts are in more than one
     part. pinned: only the examples that a manifest names, in their files. pseudonyms: name
